@@ -1,0 +1,67 @@
+// Package status is what one node says of itself: the body of
+// GET /api/v1/status and the input of `kshalb status`. It holds data only.
+//
+// Field names are part of the public contract: scripts read them.
+package status
+
+import "time"
+
+// Node is everything one kshalb says of itself at one moment.
+type Node struct {
+	Name      string     `json:"node"`
+	Cluster   string     `json:"cluster"`
+	Version   string     `json:"version"`
+	Started   time.Time  `json:"started"`
+	Ready     bool       `json:"ready"`            // it can serve; the verdict of /readyz
+	Reason    string     `json:"reason,omitempty"` // why it is not ready
+	VIPs      []VIP      `json:"vips"`
+	Peers     []Peer     `json:"peers"`
+	Listeners []Listener `json:"listeners"`
+}
+
+// VIP is a floating address as this node sees it.
+type VIP struct {
+	Name           string  `json:"name"`
+	Address        string  `json:"address"`
+	Interface      string  `json:"interface,omitempty"`
+	Holder         string  `json:"holder,omitempty"` // the node that holds it, as far as this node knows; "" is nobody
+	Term           uint64  `json:"term"`             // counts owners; 0 before the first
+	Assigned       bool    `json:"assigned"`         // the address is on this node's interface
+	LeaseRemaining float64 `json:"leaseRemainingSeconds"`
+	State          string  `json:"state"`            // holding, campaigning, standby, silent, resigning
+	Reason         string  `json:"reason,omitempty"` // why this node does not hold it
+	Fence          []Fence `json:"fence"`
+}
+
+// Fence is one layer that stops this node from answering for a VIP once its
+// lease has passed.
+type Fence struct {
+	Layer  string `json:"layer"` // deadline, lifetime
+	Active bool   `json:"active"`
+}
+
+// Peer is another node, as this node sees it.
+type Peer struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	State   string `json:"state"` // self, alive, suspect, dead, unknown
+}
+
+// Listener is a port that accepts connections, and its pool.
+type Listener struct {
+	Name     string    `json:"name"`
+	Address  string    `json:"address"` // where clients connect
+	Bind     string    `json:"bind"`    // where the socket is
+	Active   int64     `json:"active"`  // connections now
+	Backends []Backend `json:"backends"`
+}
+
+// Backend is one target of a listener.
+type Backend struct {
+	Address     string    `json:"address"`
+	State       string    `json:"state"` // up, down, unknown
+	Since       time.Time `json:"since"`
+	Reason      string    `json:"reason,omitempty"` // of the last probe that changed the state
+	Active      int64     `json:"active"`
+	Connections uint64    `json:"connections"` // relayed since start
+}
