@@ -1,0 +1,123 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config is a whole, valid configuration. It is read-only after Parse and so
+// safe for concurrent use.
+type Config struct {
+	// File is the name that the text came from, for messages.
+	File string
+
+	Cluster   Cluster
+	Election  Election
+	VIPs      []VIP // empty: this kshalb holds no address and takes part in no election
+	Listeners []Listener
+	Admin     Admin
+	Log       Log
+
+	// Warnings are what is allowed but seldom meant, sorted by line.
+	Warnings []Problem
+}
+
+// Cluster is the set of nodes that decide together who holds a VIP.
+type Cluster struct {
+	Name   string // the gossip label; nodes of another cluster are ignored
+	Peers  []Peer // the voters, in the file's order; 1 to 7 of them when there is a VIP
+	Gossip Gossip
+}
+
+// Peer is one node. Names and addresses are unique.
+type Peer struct {
+	Name    string
+	Address netip.Addr // without zone, never IPv4-mapped
+}
+
+// Gossip is how the peers talk, over TCP and UDP.
+type Gossip struct {
+	Port     uint16
+	KeyFile  string // for LoadKeys; "" only when Insecure
+	Insecure bool   // unencrypted, on purpose
+}
+
+// Election is the timing of the lease.
+type Election struct {
+	Lease time.Duration // 300 ms to 2 s, at least three times Renew
+	Renew time.Duration // at least 60 ms
+}
+
+// VIP is a floating address.
+type VIP struct {
+	Name       string
+	Address    netip.Addr     // IPv4 in this version
+	Interface  string         // "" is the one whose connected route holds the address
+	Priorities map[string]int // by peer name; a peer that is not in it has 0; higher is preferred
+}
+
+// Listener is a port that accepts connections, and where they go.
+type Listener struct {
+	Name string
+	VIP  string // the name of the VIP that it belongs to; "" when it is bound to an address of this host
+
+	// Address is where clients connect: VIP:port, or bind:port.
+	Address netip.AddrPort
+	// Bind is where the socket is: VIP:privatePort, to which kshalb's own
+	// nftables rule sends Address; or the same as Address.
+	Bind netip.AddrPort
+
+	Backends    []netip.AddrPort // at least one, unique, in the file's order
+	Check       Check
+	Timeouts    Timeouts
+	Connections int            // at most so many at a time; 0 is no limit
+	Allow       []netip.Prefix // sources that may connect, masked; empty is everybody
+}
+
+// Check is how a listener's backends are probed. Probes of a backend never
+// overlap: when Timeout is longer than Interval, the next one waits.
+type Check struct {
+	Type     string        // CheckHTTPS, CheckHTTP or CheckTCP
+	Path     string        // begins with "/"; "" for CheckTCP
+	Interval time.Duration // 100 ms to 1 h
+	Timeout  time.Duration // 10 ms to 1 min
+	Rise     int           // successes in a row that bring a backend up, 1 to 100
+	Fall     int           // failures in a row that bring it down, 1 to 100
+	CAFile   string        // for CheckHTTPS; "" is the cluster's CA where there is one
+}
+
+// The types of Check.
+const (
+	CheckHTTPS = "https"
+	CheckHTTP  = "http"
+	CheckTCP   = "tcp"
+)
+
+// Timeouts of a connection. 0 switches a timeout off, save Connect, which is
+// at least 1 ms, and Drain.
+type Timeouts struct {
+	Connect    time.Duration // to one backend
+	Idle       time.Duration // no byte either way
+	HalfClosed time.Duration // after one side has finished sending
+	Drain      time.Duration // given to connections on stop; 0 closes them at once
+	User       time.Duration // unacknowledged data: TCP_USER_TIMEOUT of tcp(7)
+}
+
+// Admin is where kshalb is asked about itself.
+type Admin struct {
+	Socket string         // path of the unix socket; "" is none
+	HTTP   netip.AddrPort // read-only; the zero value is none
+}
+
+// Log is how kshalb speaks.
+type Log struct {
+	Level  slog.Level
+	Format string // LogText or LogJSON
+}
+
+// The formats of Log.
+const (
+	LogText = "text"
+	LogJSON = "json"
+)
