@@ -1,0 +1,278 @@
+package election
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// Config describes one VIP's election as one node sees it. It must be the
+// same on all nodes but for Self, Rank and Rand.
+type Config struct {
+	VIP    string
+	Self   Owner    // this run of this node; the incarnation must never be used twice
+	Voters []string // all voting nodes, this one among them or not
+	Timing Timing
+	Rank   int        // 0 asks first when the VIP is free; each rank waits a little longer
+	Rand   *rand.Rand // staggers retries; not safe for others' use meanwhile
+}
+
+// Lease is the right to answer for a VIP until the deadline.
+type Lease struct {
+	Term     uint64 // grows with every new owner; a gap is a campaign that failed
+	Deadline time.Time
+}
+
+// Phase is what a machine is doing.
+type Phase uint8
+
+const (
+	Standby     Phase = iota // not asking
+	Campaigning              // asking for a free VIP
+	Holding                  // owning it, and renewing
+	Resigning                // no longer owning it; waits for Withdrawn
+)
+
+// String returns the word for p in logs and in the status.
+func (p Phase) String() string {
+	return [...]string{"standby", "campaigning", "holding", "resigning"}[min(p, Resigning)]
+}
+
+// Outbound is a message to another node.
+type Outbound struct {
+	To      string
+	Message Message
+}
+
+// Machine is one node's part in the election of one VIP: it votes, and it may
+// hold. It is pure: inputs are its methods, which take the time (never an
+// earlier one than before), and everything it wants sent waits in [Machine.Take].
+// It is not safe for concurrent use.
+type Machine struct {
+	cfg     Config
+	fitness Fitness
+	phase   Phase
+	voter   voter
+	bid     bid
+	peers   map[string]heard
+	out     []Outbound
+
+	notBefore time.Time // no campaign before this
+	nextAsk   time.Time // Holding: the next renewal; Campaigning: the attempt's end
+	why       string    // why it does not hold, for people
+}
+
+// heard is what another node last said of itself.
+type heard struct {
+	fitness Fitness
+	at      time.Time
+}
+
+// New returns a machine that starts now: standby, unable, and silent as a
+// voter for [Silence].
+func New(cfg Config, now time.Time) (*Machine, error) {
+	if err := cfg.Timing.Validate(); err != nil {
+		return nil, fmt.Errorf("election of %s: %w", cfg.VIP, err)
+	}
+	if len(cfg.Voters) == 0 {
+		return nil, fmt.Errorf("election of %s: no voters", cfg.VIP)
+	}
+	return &Machine{
+		cfg:   cfg,
+		voter: newVoter(now),
+		bid:   newBid(),
+		peers: make(map[string]heard),
+		why:   "starting",
+	}, nil
+}
+
+// Tick lets time pass: deadlines end, renewals and campaigns begin. Call it at
+// [Machine.Next] or later; more often does no harm.
+func (m *Machine) Tick(now time.Time) {
+	switch m.phase {
+	case Standby:
+		m.tickStandby(now)
+	case Campaigning:
+		if !now.Before(m.nextAsk) {
+			m.giveUp(now, "no majority answered")
+		}
+	case Holding:
+		m.tickHolding(now)
+	}
+}
+
+// Next returns when Tick has something to do; the zero time is never.
+func (m *Machine) Next() time.Time {
+	switch m.phase {
+	case Standby:
+		if m.fitness == Unable {
+			return time.Time{}
+		}
+		return m.notBefore
+	case Holding:
+		if m.bid.deadline.Before(m.nextAsk) {
+			return m.bid.deadline
+		}
+		return m.nextAsk
+	case Campaigning:
+		return m.nextAsk
+	}
+	return time.Time{}
+}
+
+// Lease returns what this node may act on; ok is false when it holds nothing.
+func (m *Machine) Lease(now time.Time) (lease Lease, ok bool) {
+	if m.phase != Holding || !now.Before(m.bid.deadline) {
+		return Lease{}, false
+	}
+	return Lease{m.bid.term, m.bid.deadline}, true
+}
+
+// Phase returns what the machine is doing.
+func (m *Machine) Phase() Phase { return m.phase }
+
+// Silent reports whether this node's vote is still silent after its start.
+func (m *Machine) Silent(now time.Time) bool { return m.voter.silent(now) }
+
+// Holder returns who holds the VIP and since which term, as far as this node
+// knows: itself, or whom its own vote backs. "" is nobody.
+func (m *Machine) Holder(now time.Time) (node string, term uint64) {
+	if l, ok := m.Lease(now); ok {
+		return m.cfg.Self.Node, l.Term
+	}
+	if g, live := m.voter.granted(now); live && g.holding && g.owner != m.cfg.Self {
+		return g.owner.Node, g.term
+	}
+	return "", m.voter.term
+}
+
+// Why returns why this node does not hold the VIP; "" when it does.
+func (m *Machine) Why(now time.Time) string {
+	if holder, _ := m.Holder(now); holder != "" && m.phase == Standby && m.fitness != Unable {
+		return "held by " + holder
+	}
+	return m.why
+}
+
+// Take returns the messages to send since the last call, in order.
+func (m *Machine) Take() []Outbound {
+	out := m.out
+	m.out = nil
+	return out
+}
+
+// SetFitness says how well this node could hold. A holder that can no longer
+// carry the address resigns at once; one that merely lost its backends resigns
+// when another node has some.
+func (m *Machine) SetFitness(now time.Time, f Fitness) {
+	was := m.fitness
+	m.fitness = f
+	if m.phase == Holding || m.phase == Campaigning {
+		m.yield(now)
+		return
+	}
+	if was == Unable && f != Unable {
+		m.notBefore = later(m.notBefore, now.Add(m.delay()))
+		m.why = "the VIP is not free"
+	}
+	if f == Unable {
+		m.why = "this node cannot carry the VIP"
+	}
+}
+
+// Resign gives the VIP up. successor, if not "", is the node that asks next;
+// the machine itself does not campaign again for a while. Standing by, it does
+// nothing.
+func (m *Machine) Resign(now time.Time, successor, why string) {
+	switch m.phase {
+	case Campaigning:
+		m.giveUp(now, why)
+	case Holding:
+		m.resign(successor, why)
+	}
+}
+
+// Withdrawn says that this node certainly no longer answers for the VIP. Only
+// now are the voters told (rule 7).
+func (m *Machine) Withdrawn(now time.Time) {
+	if m.phase != Resigning {
+		return
+	}
+	m.phase = Standby
+	m.notBefore = now.Add(reserveTime + m.cfg.Timing.Lease + m.delay())
+	m.release(now, m.bid.successor)
+}
+
+// Step takes one message from another node. A Reason says that and why it was
+// ignored.
+func (m *Machine) Step(now time.Time, msg Message) Reason {
+	if msg.VIP != m.cfg.VIP {
+		return ReasonVIP
+	}
+	if !slices.Contains(m.cfg.Voters, msg.From.Node) || msg.From.Node == m.cfg.Self.Node {
+		return ReasonForeign
+	}
+	m.peers[msg.From.Node] = heard{msg.Fitness, now}
+	var why Reason
+	switch {
+	case msg.Request != nil:
+		why = m.stepRequest(now, msg.From, *msg.Request)
+	case msg.Response != nil:
+		why = m.stepResponse(now, msg.From.Node, *msg.Response)
+	case msg.Release != nil:
+		why = m.stepRelease(now, msg.From, *msg.Release)
+	}
+	m.yield(now)
+	return why
+}
+
+func (m *Machine) stepRequest(now time.Time, from Owner, r Request) Reason {
+	answer, why := m.voter.request(now, from, r)
+	if why != "" {
+		return why
+	}
+	m.send(from.Node, Message{Response: &answer})
+	if answer.Granted {
+		m.notBefore = later(m.notBefore, m.voter.grant.until.Add(m.delay()))
+	}
+	return ""
+}
+
+func (m *Machine) stepRelease(now time.Time, from Owner, r Release) Reason {
+	why := m.voter.release(now, from, r)
+	if why == "" && m.phase == Standby && m.fitness != Unable {
+		m.notBefore = now.Add(m.delay())
+		if r.Successor == m.cfg.Self.Node {
+			m.notBefore = now
+		}
+	}
+	return why
+}
+
+// delay is how long this node waits once the VIP is free, so that the
+// candidates ask one after the other, the best first.
+func (m *Machine) delay() time.Duration {
+	d := time.Duration(m.cfg.Rank) * staggerStep
+	if m.fitness != Fit {
+		d += unfitPenalty
+	}
+	return d
+}
+
+func (m *Machine) send(to string, msg Message) {
+	msg.VIP, msg.From, msg.Fitness = m.cfg.VIP, m.cfg.Self, m.fitness
+	m.out = append(m.out, Outbound{to, msg})
+}
+
+// broadcast sends msg to every other voter.
+func (m *Machine) broadcast(msg Message) {
+	for _, v := range m.cfg.Voters {
+		if v != m.cfg.Self.Node {
+			m.send(v, msg)
+		}
+	}
+}
+
+// votes reports whether this node is a voter itself.
+func (m *Machine) votes() bool { return slices.Contains(m.cfg.Voters, m.cfg.Self.Node) }
