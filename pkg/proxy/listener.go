@@ -1,0 +1,217 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is what a Listener does.
+type Config struct {
+	Name string // label of metrics and logs
+
+	// Bind is where the socket is; port 0 lets the kernel choose. An IPv4
+	// address takes IPv4 only; [::] takes both families.
+	Bind netip.AddrPort
+	// FreeBind allows an address that is not on this host yet (IP_FREEBIND,
+	// IPV6_FREEBIND): standbys wait on the VIP before they hold it.
+	FreeBind bool
+
+	Timeouts Timeouts
+
+	MaxConnections int            // clients at once, connecting ones too; 0 is no limit
+	Allow          []netip.Prefix // client addresses that are served; empty is everybody
+}
+
+// Timeouts bound the phases of a connection.
+type Timeouts struct {
+	// Connect bounds one attempt to connect to a backend; 0 is 2 s.
+	Connect time.Duration
+	// Idle ends a connection (RST) when no byte has moved in either direction
+	// for it (measured to a quarter of it, never early); 0 is never.
+	Idle time.Duration
+	// HalfClosed is the same for a connection of which one direction has
+	// ended; the shorter one counts. A transfer that still moves, however
+	// slowly, is not cut. 0 is never.
+	HalfClosed time.Duration
+	// Drain is how long live connections may go on after Run's context has
+	// ended; 0 resets them at once.
+	Drain time.Duration
+	// User is how long a peer may leave sent bytes unacknowledged, or refuse
+	// to take bytes that wait for it, before the connection is given up:
+	// TCP_USER_TIMEOUT (RFC 5482; tcp(7)) on both legs. Keepalive is tuned to
+	// find dead peers of silent legs within about the same time. In
+	// milliseconds; 0 leaves both to the kernel, with a keepalive of a minute.
+	User time.Duration
+}
+
+// Status is what a Listener says of itself at one moment.
+type Status struct {
+	Active   int64 // clients, connecting ones too
+	Backends []BackendStatus
+}
+
+// BackendStatus is a Listener's view of one backend of its pool.
+type BackendStatus struct {
+	Backend     netip.AddrPort
+	Ready       bool
+	Active      int64  // connections relayed now
+	Connections uint64 // connections relayed since the start
+}
+
+// A Listener accepts connections on one address and relays each to a backend of
+// its pool. It serves once: Listen, then Run. Reset and Status may be called at
+// any time, concurrently.
+type Listener struct {
+	cfg     Config
+	pool    *Pool
+	log     *slog.Logger
+	metrics *Metrics
+
+	dialer  *net.Dialer
+	stats   []*backendStats // by the pool's index
+	refused [reasons]prometheus.Counter
+	bufs    buffers
+	live    registry
+
+	ln atomic.Pointer[net.TCPListener] // nil before Listen
+}
+
+// NewListener makes a listener that is not open yet. Its series are there from
+// now on, at zero.
+func NewListener(cfg Config, pool *Pool, log *slog.Logger, m *Metrics) *Listener {
+	l := &Listener{
+		cfg:     cfg,
+		pool:    pool,
+		log:     log.With("listener", cfg.Name),
+		metrics: m,
+		dialer:  newDialer(cfg.Timeouts),
+		refused: m.refusals(cfg.Name),
+	}
+	for _, b := range pool.backends {
+		l.stats = append(l.stats, m.backend(cfg.Name, b))
+	}
+	return l
+}
+
+// Listen opens the socket. From then on the kernel completes clients'
+// handshakes; they are served once Run is called. A Listener that has been
+// opened is closed by Run only, with a context that has ended if need be.
+//
+// The error names the address and what can be done; it matches the system
+// call's (syscall.EADDRINUSE, EADDRNOTAVAIL, EACCES).
+func (l *Listener) Listen() error {
+	if l.ln.Load() != nil {
+		return fmt.Errorf("listen on %s: listener %s is open already", l.cfg.Bind, l.cfg.Name)
+	}
+	lc := net.ListenConfig{
+		KeepAlive: -1, // listenOptions does it
+		Control:   listenOptions(l.cfg.Bind.Addr(), l.cfg.FreeBind, l.cfg.Timeouts.User),
+	}
+	lc.SetMultipathTCP(false) // see newDialer
+	network := "tcp"
+	if l.cfg.Bind.Addr().Is4() {
+		network = "tcp4" // else package net turns 0.0.0.0 into [::]
+	}
+	ln, err := lc.Listen(context.Background(), network, l.cfg.Bind.String())
+	if err != nil {
+		return listenError(l.cfg.Bind, err)
+	}
+	l.ln.Store(ln.(*net.TCPListener))
+	l.metrics.active.add(l)
+	return nil
+}
+
+// listenError says what stands in the way of listening and what to do.
+func listenError(bind netip.AddrPort, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		hint = fmt.Sprintf("; another process listens there or on all addresses, as a kube-apiserver does on its port"+
+			" (`ss -Hltnp sport = :%d` names it): choose another port", bind.Port())
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		hint = "; no interface of this host has the address: check it, or let the listener wait for it (free bind)"
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		hint = "; ports below 1024 (net.ipv4.ip_unprivileged_port_start) need CAP_NET_BIND_SERVICE: grant it, or choose a higher port"
+	}
+	// The innermost error: those of package net around it repeat the address.
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		err = errno
+	}
+	return fmt.Errorf("listen on %s: %w%s", bind, err, hint)
+}
+
+// Addr returns the address of the socket, with the port that the kernel chose;
+// before Listen, Config.Bind.
+func (l *Listener) Addr() netip.AddrPort {
+	if ln := l.ln.Load(); ln != nil {
+		return ln.Addr().(*net.TCPAddr).AddrPort()
+	}
+	return l.cfg.Bind
+}
+
+// Run accepts and relays until ctx ends. Then it closes the socket at once (the
+// kernel resets clients that were not accepted yet), lets the live connections
+// go on for up to Timeouts.Drain, resets those that are left, and returns nil
+// when all are gone.
+func (l *Listener) Run(ctx context.Context) error {
+	ln := l.ln.Load()
+	if ln == nil {
+		return fmt.Errorf("run listener %s: it is not open; call Listen first", l.cfg.Name)
+	}
+	defer l.metrics.active.remove(l)
+	closed := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		_ = ln.Close()
+		close(closed)
+	})
+	l.log.Info("listening", "address", l.Addr(), "backends", len(l.stats))
+	l.accept(ctx, ln)
+	<-closed // the port is free from here on
+	l.drain()
+	return nil
+}
+
+// drain waits for the live connections, not longer than it may.
+func (l *Listener) drain() {
+	gone := l.live.drained()
+	l.log.Info("draining", "connections", l.live.count(), "for", l.cfg.Timeouts.Drain)
+	timer := time.NewTimer(l.cfg.Timeouts.Drain)
+	defer timer.Stop()
+	reset := 0
+	select {
+	case <-gone:
+	case <-timer.C:
+		reset = l.live.reset()
+		<-gone
+	}
+	l.log.Info("drained", "reset", reset)
+}
+
+// Reset resets every live connection, both legs, and returns how many there
+// were. The RSTs have been sent when it returns: the address may go then.
+// Accepting goes on.
+func (l *Listener) Reset() int { return l.live.reset() }
+
+// Status returns the listener's state now; backends are in the pool's order.
+func (l *Listener) Status() Status {
+	s := Status{Active: int64(l.live.count())}
+	for i, b := range l.stats {
+		s.Backends = append(s.Backends, BackendStatus{
+			Backend:     l.pool.backends[i],
+			Ready:       l.pool.isReady(i),
+			Active:      b.active.Load(),
+			Connections: b.relayed.Load(),
+		})
+	}
+	return s
+}

@@ -1,0 +1,164 @@
+package proxy
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// result is what became of one attempt to connect to a backend.
+type result int
+
+const (
+	ok result = iota
+	connectRefused
+	connectTimeout
+	connectError
+	results // how many there are
+)
+
+var resultNames = [results]string{"ok", "connect_refused", "connect_timeout", "connect_error"}
+
+func (r result) String() string { return resultNames[r] }
+
+// reason is why a client was refused.
+type reason int
+
+const (
+	noBackend  reason = iota // none was ready
+	allFailed                // each ready one was tried
+	overLimit                // Config.MaxConnections
+	notAllowed               // Config.Allow
+	reasons                  // how many there are
+)
+
+var reasonNames = [reasons]string{"no_backend", "all_failed", "limit", "not_allowed"}
+
+func (r reason) String() string { return reasonNames[r] }
+
+// Metrics is what listeners count. One Metrics serves all listeners of a
+// process; those of the same name are counted together.
+//
+//   - kshalb_proxy_connections_total{listener,backend,result}: attempts to
+//     connect to a backend; result "ok" is a connection that was relayed.
+//   - kshalb_proxy_refused_total{listener,reason}: clients reset without having
+//     had a backend.
+//   - kshalb_proxy_connections_active{listener,backend}: relayed now.
+//   - kshalb_proxy_bytes_total{listener,backend,direction}: "in" is from client
+//     to backend, "out" the way back; counted when written.
+//   - kshalb_proxy_connect_duration_seconds: of attempts that succeeded.
+type Metrics struct {
+	connections *prometheus.CounterVec
+	refused     *prometheus.CounterVec
+	bytes       *prometheus.CounterVec
+	connect     prometheus.Histogram
+	active      *activeCollector
+}
+
+// NewMetrics makes the package's metrics and registers them with reg; a nil reg
+// registers nothing. Like all of prometheus' MustRegister it panics when reg
+// has them already.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	f := promauto.With(reg)
+	m := &Metrics{
+		connections: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "kshalb_proxy_connections_total",
+			Help: "Attempts to connect to a backend, by result; ok are relayed connections.",
+		}, []string{"listener", "backend", "result"}),
+		refused: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "kshalb_proxy_refused_total",
+			Help: "Clients that were refused, by reason.",
+		}, []string{"listener", "reason"}),
+		bytes: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "kshalb_proxy_bytes_total",
+			Help: "Bytes relayed from client to backend (in) and back (out).",
+		}, []string{"listener", "backend", "direction"}),
+		connect: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "kshalb_proxy_connect_duration_seconds",
+			Help:    "Time that successful connects to backends took.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}),
+		active: &activeCollector{listeners: make(map[*Listener]struct{})},
+	}
+	if reg != nil {
+		reg.MustRegister(m.active)
+	}
+	return m
+}
+
+// backendStats is what one listener counts of one backend; label values are
+// resolved once.
+type backendStats struct {
+	address string
+
+	attempts [results]prometheus.Counter
+	in, out  prometheus.Counter
+
+	active  atomic.Int64
+	relayed atomic.Uint64
+}
+
+func (m *Metrics) backend(listener string, backend netip.AddrPort) *backendStats {
+	address := backend.String()
+	s := &backendStats{
+		address: address,
+		in:      m.bytes.WithLabelValues(listener, address, "in"),
+		out:     m.bytes.WithLabelValues(listener, address, "out"),
+	}
+	for r := range results {
+		s.attempts[r] = m.connections.WithLabelValues(listener, address, r.String())
+	}
+	return s
+}
+
+func (m *Metrics) refusals(listener string) (c [reasons]prometheus.Counter) {
+	for r := range reasons {
+		c[r] = m.refused.WithLabelValues(listener, r.String())
+	}
+	return c
+}
+
+// activeCollector reads the active connections of the listeners that are open
+// when it is asked. An old listener that drains beside its successor of the
+// same name adds to it.
+type activeCollector struct {
+	mu        sync.Mutex
+	listeners map[*Listener]struct{}
+}
+
+var activeDesc = prometheus.NewDesc("kshalb_proxy_connections_active",
+	"Connections relayed now.", []string{"listener", "backend"}, nil)
+
+func (a *activeCollector) add(l *Listener) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.listeners[l] = struct{}{}
+}
+
+func (a *activeCollector) remove(l *Listener) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.listeners, l)
+}
+
+// Describe implements prometheus.Collector.
+func (a *activeCollector) Describe(ch chan<- *prometheus.Desc) { ch <- activeDesc }
+
+// Collect implements prometheus.Collector.
+func (a *activeCollector) Collect(ch chan<- prometheus.Metric) {
+	type labels struct{ listener, backend string }
+	sums := make(map[labels]int64)
+	a.mu.Lock()
+	for l := range a.listeners {
+		for _, b := range l.stats {
+			sums[labels{l.cfg.Name, b.address}] += b.active.Load()
+		}
+	}
+	a.mu.Unlock()
+	for at, n := range sums {
+		ch <- prometheus.MustNewConstMetric(activeDesc, prometheus.GaugeValue, float64(n), at.listener, at.backend)
+	}
+}
