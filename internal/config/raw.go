@@ -1,0 +1,118 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// The grammar of the file. A field's tags say all that can be said of its key
+// alone; what several keys say together stands in validate_*.go.
+//
+//	yaml     the key
+//	need     it must be given; the value is an example for the message
+//	default  what holds when it is not given (no tag: the zero value)
+//	range    "low..high", either may be left out
+//	oneof    the words it may be, parted by "|"
+//	is       a rule of texts, see rules.go
+//	later    its feature does not exist yet: only the default is taken
+//	short    the struct may be written as this field's value alone
+type rawConfig struct {
+	Version   int           `yaml:"version" need:"1" oneof:"1"`
+	Cluster   rawCluster    `yaml:"cluster"`
+	Election  rawElection   `yaml:"election"`
+	VIPs      []rawVIP      `yaml:"vips"`
+	Listeners []rawListener `yaml:"listeners" need:"{name: apiserver, vip: apiserver, port: 6443, ...}"`
+	Admin     rawAdmin      `yaml:"admin"`
+	Log       rawLog        `yaml:"log"`
+}
+
+type rawCluster struct {
+	Name      string    `yaml:"name" default:"kshalb" is:"name"`
+	Peers     []rawPeer `yaml:"peers"`
+	Gossip    rawGossip `yaml:"gossip"`
+	Bootstrap string    `yaml:"bootstrap" later:"true"`
+}
+
+type rawPeer struct {
+	Name    string     `yaml:"name" need:"master1" is:"name"`
+	Address netip.Addr `yaml:"address" need:"192.168.0.1"`
+	Witness bool       `yaml:"witness" default:"false" later:"true"`
+}
+
+type rawGossip struct {
+	Port     int    `yaml:"port" default:"7946" range:"1..65535"`
+	KeyFile  string `yaml:"keyFile" default:"/etc/kshalb/gossip.key" is:"file"`
+	Insecure bool   `yaml:"insecure" default:"false"`
+}
+
+type rawElection struct {
+	Lease time.Duration `yaml:"lease" default:"500ms" range:"300ms..2s"`
+	Renew time.Duration `yaml:"renew" default:"100ms" range:"60ms.."`
+}
+
+type rawVIP struct {
+	Name       string         `yaml:"name" need:"apiserver" is:"name"`
+	Address    netip.Addr     `yaml:"address" need:"192.168.0.10"`
+	Interface  string         `yaml:"interface" default:"" is:"interface"`
+	Priorities map[string]int `yaml:"priorities" range:"0..1000"`
+	Preempt    bool           `yaml:"preempt" default:"false" later:"true"`
+}
+
+type rawListener struct {
+	Name        string         `yaml:"name" need:"apiserver" is:"name"`
+	VIP         string         `yaml:"vip"`
+	Bind        netip.Addr     `yaml:"bind"`
+	Port        int            `yaml:"port" need:"6443" range:"1..65535"`
+	PrivatePort int            `yaml:"privatePort" range:"1..65535"`
+	Balance     string         `yaml:"balance" default:"roundrobin" oneof:"roundrobin|leastconn|random2|source" later:"true"`
+	Backends    rawBackends    `yaml:"backends" need:"{peers: true, port: 6443}"`
+	Check       rawCheck       `yaml:"check"`
+	Timeouts    rawTimeouts    `yaml:"timeouts"`
+	Limits      rawLimits      `yaml:"limits"`
+	Allow       []netip.Prefix `yaml:"allow"`
+}
+
+type rawBackends struct {
+	Peers     bool         `yaml:"peers"`
+	Port      int          `yaml:"port" range:"1..65535"`
+	Addresses []rawBackend `yaml:"addresses"`
+}
+
+type rawBackend struct {
+	Address netip.AddrPort `yaml:"address" need:"192.168.0.1:6443" short:"true"`
+	Weight  int            `yaml:"weight" default:"1" later:"true"`
+}
+
+type rawCheck struct {
+	Type     string        `yaml:"type" default:"https" oneof:"https|http|tcp"`
+	Path     string        `yaml:"path" default:"/readyz" is:"urlpath"`
+	Interval time.Duration `yaml:"interval" default:"1s" range:"100ms..1h"`
+	Timeout  time.Duration `yaml:"timeout" default:"1s" range:"10ms..1m"`
+	Rise     int           `yaml:"rise" default:"2" range:"1..100"`
+	Fall     int           `yaml:"fall" default:"2" range:"1..100"`
+	CAFile   string        `yaml:"caFile" default:"" is:"file"`
+}
+
+type rawTimeouts struct {
+	Connect    time.Duration `yaml:"connect" default:"2s" range:"1ms..10m"`
+	Idle       time.Duration `yaml:"idle" default:"0s" range:"0s..168h"`
+	HalfClosed time.Duration `yaml:"halfClosed" default:"30s" range:"0s..168h"`
+	Drain      time.Duration `yaml:"drain" default:"30s" range:"0s..168h"`
+	User       time.Duration `yaml:"user" default:"15s" range:"0s..168h"`
+}
+
+type rawLimits struct {
+	Connections  int `yaml:"connections" default:"20000" range:"0..1000000"`
+	PerSource    int `yaml:"perSource" default:"0" later:"true"`
+	NewPerSecond int `yaml:"newPerSecond" default:"0" later:"true"`
+}
+
+type rawAdmin struct {
+	Socket string `yaml:"socket" default:"/run/kshalb/kshalb.sock" is:"socket"`
+	HTTP   string `yaml:"http" default:"127.0.0.1:9446" is:"hostport"`
+}
+
+type rawLog struct {
+	Level  string `yaml:"level" default:"info" oneof:"debug|info|warn|error"`
+	Format string `yaml:"format" default:"text" oneof:"text|json"`
+}

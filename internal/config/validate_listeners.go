@@ -1,0 +1,116 @@
+package config
+
+import (
+	"net/netip"
+)
+
+// privateOffset is the distance from a VIP's port to the port where its socket
+// is; from there on down when up would leave the range.
+const privateOffset = 20000
+
+func (d *decoder) listeners(raws []rawListener, c *Config) []Listener {
+	if len(raws) == 0 {
+		d.report("listeners", "is empty; write one like {name: apiserver, vip: apiserver, port: 6443, ...}")
+	}
+	names, served := map[string]string{}, map[string]bool{}
+	var ls []Listener
+	for i, raw := range raws {
+		at := index("listeners", i)
+		once(d, names, raw.Name, at+".name")
+		l := Listener{
+			Name: raw.Name, VIP: raw.VIP, Connections: raw.Limits.Connections, Allow: raw.Allow,
+			Check: d.check(at+".check", raw.Check), Timeouts: Timeouts(raw.Timeouts),
+		}
+		l.Address, l.Bind = d.place(at, raw, c)
+		l.Backends = d.backends(at+".backends", raw.Backends, c)
+		d.allow(at+".allow", raw.Allow)
+		served[raw.VIP] = true
+		ls = append(ls, l)
+	}
+	for i, v := range c.VIPs {
+		if !served[v.Name] {
+			d.warn(index("vips", i), "no listener serves it; write one with vip: %s", v.Name)
+		}
+	}
+	return ls
+}
+
+// place is where clients connect to a listener, and where its socket is.
+func (d *decoder) place(at string, raw rawListener, c *Config) (address, bind netip.AddrPort) {
+	switch hasVIP, hasBind := d.given[at+".vip"], d.given[at+".bind"]; {
+	case hasVIP && hasBind:
+		d.report(at+".bind", "contradicts vip: %s; keep one of them", raw.VIP)
+	case hasVIP:
+		return d.placeAtVIP(at, raw, c.VIPs)
+	case hasBind:
+		return d.placeHere(at, raw, c.VIPs)
+	case !d.bad[at+".vip"] && !d.bad[at+".bind"]:
+		d.report(at, "has neither vip nor bind; write vip: NAME, or bind: ADDRESS for an address of this host")
+	}
+	return
+}
+
+func (d *decoder) placeAtVIP(at string, raw rawListener, vips []VIP) (address, bind netip.AddrPort) {
+	var names []string
+	for _, v := range vips {
+		if v.Name == raw.VIP {
+			address = netip.AddrPortFrom(v.Address, uint16(raw.Port))
+		}
+		names = append(names, v.Name)
+	}
+	if !address.IsValid() {
+		d.unknownName(at+".vip", "VIP", raw.VIP, names)
+		return
+	}
+	private := raw.PrivatePort
+	switch {
+	case raw.Port == 0: // reported before
+	case private == raw.Port:
+		d.report(at+".privatePort", "%d is the port itself, which an apiserver of this host may need; write another or leave it out", private)
+	case private == 0 && raw.Port+privateOffset > 65535:
+		private = raw.Port - privateOffset
+	case private == 0:
+		private = raw.Port + privateOffset
+	}
+	return address, netip.AddrPortFrom(address.Addr(), uint16(private))
+}
+
+func (d *decoder) placeHere(at string, raw rawListener, vips []VIP) (address, bind netip.AddrPort) {
+	if raw.Bind.IsMulticast() {
+		d.hostAddr(at+".bind", raw.Bind)
+	}
+	for _, v := range vips {
+		if raw.Bind.IsValid() && v.Address == raw.Bind {
+			d.report(at+".bind", "%s is a VIP; write vip: %s instead", raw.Bind, v.Name)
+		}
+	}
+	if d.given[at+".privatePort"] {
+		d.report(at+".privatePort", "goes with vip only; leave it out")
+	}
+	address = netip.AddrPortFrom(raw.Bind, uint16(raw.Port))
+	return address, address
+}
+
+func (d *decoder) check(at string, raw rawCheck) Check {
+	c := Check(raw)
+	if raw.Type == CheckTCP && d.given[at+".path"] {
+		d.report(at+".path", "goes with type https or http only; leave it out")
+	}
+	if raw.Type != CheckHTTPS && raw.CAFile != "" {
+		d.report(at+".caFile", "goes with type https only; leave it out")
+	}
+	switch {
+	case raw.Type == CheckTCP:
+		c.Path = ""
+	case c.Path == "":
+		d.report(at+".path", "is empty; write one like /readyz")
+	}
+	return c
+}
+
+func (d *decoder) allow(at string, prefixes []netip.Prefix) {
+	seen := map[netip.Prefix]string{}
+	for i, p := range prefixes {
+		once(d, seen, p, index(at, i))
+	}
+}

@@ -1,0 +1,78 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+)
+
+func (d *decoder) vips(raws []rawVIP, cluster Cluster) []VIP {
+	names, addrs := map[string]string{}, map[netip.Addr]string{}
+	for i, p := range cluster.Peers {
+		addrs[p.Address] = index("cluster.peers", i) + ".address"
+	}
+	var vips []VIP
+	for i, raw := range raws {
+		at := index("vips", i)
+		once(d, names, raw.Name, at+".name")
+		d.hostAddr(at+".address", raw.Address)
+		switch {
+		case raw.Address.Is6():
+			d.report(at+".address", "IPv6 is not yet supported; write an IPv4 address")
+		case raw.Address.IsLoopback():
+			d.report(at+".address", "%s never leaves this host; write a free address of the nodes' network", raw.Address)
+		}
+		once(d, addrs, raw.Address, at+".address")
+		d.priorities(at+".priorities", raw.Priorities, cluster.Peers)
+		vips = append(vips, VIP{Name: raw.Name, Address: raw.Address, Interface: raw.Interface, Priorities: raw.Priorities})
+	}
+	return vips
+}
+
+func (d *decoder) priorities(path string, priorities map[string]int, peers []Peer) {
+	var names []string
+	for _, p := range peers {
+		names = append(names, p.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(priorities)) {
+		if !slices.Contains(names, name) {
+			d.unknownName(join(path, name), "peer", name, names)
+		}
+	}
+}
+
+// unknownName reports a reference to something that is not in the file.
+func (d *decoder) unknownName(path, what, name string, known []string) {
+	switch k := nearest(name, known); {
+	case k != "":
+		d.report(path, "there is no %s %s; did you mean %s?", what, quote(name), k)
+	case len(known) == 0:
+		d.report(path, "there is no %s %s, nor any other", what, quote(name))
+	default:
+		d.report(path, "there is no %s %s; write %s", what, quote(name), wordList(known))
+	}
+}
+
+// hostAddr refuses what is no address of one host.
+func (d *decoder) hostAddr(path string, a netip.Addr) {
+	if a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		d.report(path, "%s is not the address of a host; write one like 192.168.0.10", a)
+	}
+}
+
+// once reports the second and every later place of a value. The zero value is
+// that of a key which could not be read.
+func once[K comparable](d *decoder, places map[K]string, value K, path string) {
+	var zero K
+	if value == zero {
+		return
+	}
+	if first, ok := places[value]; ok {
+		d.report(path, "%s is taken by %s; write another", show(value), d.where(first))
+		return
+	}
+	places[value] = path
+}
+
+func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
