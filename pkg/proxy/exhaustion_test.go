@@ -1,0 +1,135 @@
+package proxy_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
+
+	"github.com/kshalb/kshalb/pkg/proxy"
+)
+
+// TestDescriptorExhaustion runs in a process of its own, whose descriptors it
+// uses up.
+func TestDescriptorExhaustion(t *testing.T) {
+	const mark = "KSHALB_TEST_EXHAUSTION"
+	if os.Getenv(mark) != "" {
+		exhaust(t)
+		return
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestDescriptorExhaustion$", "-test.v")
+	cmd.Env = append(os.Environ(), mark+"=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestDescriptorExhaustion") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// warnings is a log that hands on its warnings.
+type warnings struct {
+	slog.Handler
+	seen chan string
+}
+
+func (w warnings) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+func (w warnings) WithAttrs([]slog.Attr) slog.Handler           { return w }
+
+func (w warnings) Handle(_ context.Context, r slog.Record) error {
+	w.seen <- r.Message
+	return nil
+}
+
+func exhaust(t *testing.T) {
+	backend := serving(t, echo)
+	pool := proxy.NewPool([]netip.AddrPort{backend})
+	pool.SetReady(backend, true)
+	log := warnings{slog.DiscardHandler, make(chan string, 100)}
+	l := proxy.NewListener(proxy.Config{Name: "test", Bind: loopback}, pool, slog.New(log), proxy.NewMetrics(prometheus.NewRegistry()))
+	if err := l.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+
+	// A connection from before goes on, even with all its pipes and new
+	// descriptors refused; the sockets of two more are there already.
+	before := dial(t, l.Addr())
+	say(t, before, "x")
+	hear(t, before, "x")
+	var clients [2]int
+	for i := range clients {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients[i] = fd
+	}
+	release := useUp(t)
+
+	to := &unix.SockaddrInet4{Addr: l.Addr().Addr().As4(), Port: int(l.Addr().Port())}
+	for _, fd := range clients {
+		if err := unix.Connect(fd, to); err != nil { // the kernel does it, without a descriptor
+			t.Fatal(err)
+		}
+	}
+	<-log.seen
+	sent := make(chan error, 1)
+	go func() { sent <- send(before, 1, 1<<20) }()
+	if err := errors.Join(receive(before, 1, 1<<20), <-sent); err != nil {
+		t.Fatal(err)
+	}
+	release()
+
+	for _, fd := range clients {
+		if _, err := unix.Write(fd, []byte("y")); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := unix.Read(fd, make([]byte, 1)); n != 1 || err != nil {
+			t.Fatalf("a client that waited read %d bytes and %v", n, err)
+		}
+		unix.Close(fd)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if len(log.seen) > 0 {
+		t.Errorf("a second line about the same episode: %s", <-log.seen)
+	}
+}
+
+// useUp opens files until no descriptor is left; the returned func closes them.
+func useUp(t *testing.T) func() {
+	t.Helper()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 200, Max: 200}); err != nil {
+		t.Fatal(err)
+	}
+	var files []int
+	for {
+		fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if errors.Is(err, unix.EMFILE) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, fd)
+	}
+	return func() {
+		for _, fd := range files {
+			unix.Close(fd)
+		}
+	}
+}
