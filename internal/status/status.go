@@ -44,7 +44,7 @@ type Fence struct {
 type Peer struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
-	State   string `json:"state"` // self, alive, suspect, dead, unknown
+	State   string `json:"state"` // self, alive, dead, unknown
 }
 
 // Listener is a port that accepts connections, and its pool.

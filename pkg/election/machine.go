@@ -173,8 +173,9 @@ func (m *Machine) SetFitness(now time.Time, f Fitness) {
 		return
 	}
 	if was == Unable && f != Unable {
-		m.notBefore = later(m.notBefore, now.Add(m.delay()))
-		m.why = "the VIP is not free"
+		// No candidacy while its own vote is silent: others may hold.
+		m.notBefore = later(m.notBefore, later(now, m.voter.silentUntil).Add(m.delay()))
+		m.why = "nobody has won yet"
 	}
 	if f == Unable {
 		m.why = "this node cannot carry the VIP"
@@ -276,3 +277,7 @@ func (m *Machine) broadcast(msg Message) {
 
 // votes reports whether this node is a voter itself.
 func (m *Machine) votes() bool { return slices.Contains(m.cfg.Voters, m.cfg.Self.Node) }
+
+// Renewed returns how long the last majority took, from asking to its last
+// grant.
+func (m *Machine) Renewed() time.Duration { return m.bid.renewed }

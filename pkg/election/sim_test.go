@@ -17,7 +17,7 @@ import (
 // paused, restarted without memory and cut off, also in one direction.
 
 var (
-	simSeconds = flag.Int("sim.seconds", 600, "simulated seconds for each seed")
+	simSeconds = flag.Int("sim.seconds", 200, "simulated seconds for each seed")
 	simSeeds   = flag.Int("sim.seeds", 12, "how many seeds to run")
 	simSeed    = flag.Uint64("sim.seed", 0, "run this one seed only, and print its events")
 )
