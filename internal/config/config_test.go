@@ -263,3 +263,9 @@ func mustParse(t *testing.T, name, text string) *Config {
 	}
 	return c
 }
+
+func TestManyEntries(t *testing.T) {
+	text := "version: 1\nlisteners: [" + strings.Repeat("a,", 1001) + "]\n"
+	_, err := Parse("many.yaml", []byte(text))
+	wantError(t, err, "many.yaml:2: listeners: has 1001 entries; write 1000 or less")
+}

@@ -109,6 +109,9 @@ func (d *decoder) list(n *yaml.Node, path string, dst reflect.Value) {
 		d.report(path, "is %s; write a list", kindOf(n))
 		return
 	}
+	if !d.few(len(n.Content), path) {
+		return
+	}
 	dst.Set(reflect.MakeSlice(dst.Type(), len(n.Content), len(n.Content)))
 	for i, element := range n.Content {
 		at := fmt.Sprintf("%s[%d]", path, i)
@@ -122,10 +125,22 @@ func (d *decoder) list(n *yaml.Node, path string, dst reflect.Value) {
 	}
 }
 
+// few bounds a list, and with it the work of comparing each with each.
+func (d *decoder) few(n int, path string) bool {
+	const most = 1000
+	if n > most {
+		d.report(path, "has %d entries; write %d or less", n, most)
+	}
+	return n <= most
+}
+
 // numbers reads a map of words to numbers; the tags are those of each number.
 func (d *decoder) numbers(n *yaml.Node, path string, dst reflect.Value, tag reflect.StructTag) {
 	if n.Kind != yaml.MappingNode {
 		d.report(path, "is %s; write NAME: NUMBER pairs", kindOf(n))
+		return
+	}
+	if !d.few(len(n.Content)/2, path) {
 		return
 	}
 	dst.Set(reflect.MakeMap(dst.Type()))

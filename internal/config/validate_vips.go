@@ -50,7 +50,7 @@ func (d *decoder) unknownName(path, what, name string, known []string) {
 	case len(known) == 0:
 		d.report(path, "there is no %s %s, nor any other", what, quote(name))
 	default:
-		d.report(path, "there is no %s %s; write %s", what, quote(name), wordList(known))
+		d.report(path, "there is no %s %s; write %s", what, quote(name), wordList(known[:min(len(known), maxPeers)]))
 	}
 }
 
