@@ -1,0 +1,226 @@
+package vip
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Proto is the mark of our addresses: their origin (IFA_PROTO), which Linux
+// keeps since 5.18. The kernel itself uses 1 to 3 (linux/if_addr.h); `ip -d
+// address` of a recent iproute2 shows it as "proto 0x6b".
+const Proto = 0x6b
+
+const (
+	// ifaProto is IFA_PROTO of linux/if_addr.h, which x/sys does not have.
+	ifaProto = 11
+	// labelSuffix follows the interface's name in the label of our addresses.
+	labelSuffix = ":kshalb"
+	// hostPrefix is the prefix length of our addresses.
+	hostPrefix = 32
+	// forever is INFINITY_LIFE_TIME of net/addrconf.h.
+	forever = math.MaxUint32
+)
+
+// address is an IPv4 address on an interface, as the kernel tells it.
+type address struct {
+	index            int // of the interface
+	local            netip.Addr
+	prefix           int
+	label            string
+	proto            uint8 // 0: none, or too old a kernel
+	valid, preferred uint32
+}
+
+// ours reports whether a is marked as ours. An origin decides; without one all
+// else that we set has to be there.
+func (a address) ours() bool {
+	if a.proto != 0 {
+		return a.proto == Proto
+	}
+	return a.fleeting() && strings.HasSuffix(a.label, labelSuffix)
+}
+
+// fleeting reports whether a has our prefix length and will go by itself.
+func (a address) fleeting() bool {
+	return a.prefix == hostPrefix && a.valid != forever && a.preferred == 0
+}
+
+// label returns what labels an address on the named interface as ours, or ""
+// where that is too long.
+func label(ifname string) string {
+	if l := ifname + labelSuffix; len(l) <= maxInterface {
+		return l
+	}
+	return ""
+}
+
+// addresses puts one address on an interface and takes it off again.
+type addresses struct {
+	vip      netip.Addr
+	lifetime time.Duration
+	// placed is the interface that we put the address on. It stands in for the
+	// mark on kernels without IFA_PROTO where the label does not fit.
+	placed atomic.Int64
+}
+
+// find returns our own addresses that equal the VIP, and ErrForeign beside them
+// when there is one of somebody else.
+func (s *addresses) find() (own []address, err error) {
+	all, err := dump(listAddresses)
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	for _, a := range all {
+		switch {
+		case a.local != s.vip:
+		case a.ours(), a.proto == 0 && a.fleeting() && int64(a.index) == s.placed.Load():
+			own = append(own, a)
+		default:
+			err = fmt.Errorf("%w: as %s/%d, label %q, on interface number %d; remove it there or choose another VIP",
+				ErrForeign, a.local, a.prefix, a.label, a.index)
+		}
+	}
+	return own, err
+}
+
+// assign puts the VIP on l with a fresh lifetime, and takes it off any other
+// interface.
+func (s *addresses) assign(l link, deadline time.Time) (added bool, err error) {
+	own, err := s.find()
+	if err != nil {
+		return false, fmt.Errorf("assign %s to %s: %w", s.vip, l.name, err)
+	}
+	how := unix.NLM_F_CREATE | unix.NLM_F_EXCL
+	for _, a := range own {
+		if a.index == l.index && a.prefix == hostPrefix {
+			how = unix.NLM_F_REPLACE
+		} else if err := deleteAddress(a); err != nil {
+			return false, err
+		}
+	}
+	if past(deadline) {
+		return false, errPast
+	}
+	s.placed.Store(int64(l.index))
+	if err := s.request(l, how); err != nil {
+		return false, fmt.Errorf("assign %s to %s: %w", s.vip, l.name, err)
+	}
+	return how != unix.NLM_F_REPLACE, nil
+}
+
+// request asks for the address with all its marks. An address that is there
+// already and was not a moment ago is somebody else's.
+func (s *addresses) request(l link, how int) error {
+	life := nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{Valid: uint32(s.lifetime / time.Second)}}
+	req := nl.NewNetlinkRequest(unix.RTM_NEWADDR, how|unix.NLM_F_ACK)
+	addAddress(req, l.index, s.vip, label(l.name))
+	req.AddData(nl.NewRtAttr(ifaProto, []byte{Proto}))
+	req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, life.Serialize()))
+	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
+	switch {
+	case errors.Is(err, unix.EEXIST):
+		return ErrForeign
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("%w; run as root or with CAP_NET_ADMIN", err)
+	}
+	return err
+}
+
+// remove takes the VIP off this host; it leaves alone what is not ours.
+func (s *addresses) remove(link) error {
+	own, err := s.find()
+	if err != nil && !errors.Is(err, ErrForeign) {
+		return err
+	}
+	var errs []error
+	for _, a := range own {
+		errs = append(errs, deleteAddress(a))
+	}
+	return errors.Join(errs...)
+}
+
+// deleteAddress removes the one address that has interface, prefix and label of a.
+func deleteAddress(a address) error {
+	req := nl.NewNetlinkRequest(unix.RTM_DELADDR, unix.NLM_F_ACK)
+	addAddress(req, a.index, a.local, a.label).Prefixlen = uint8(a.prefix)
+	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
+	if err == nil || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) {
+		return nil // the last two: gone by itself meanwhile, with its interface or without
+	}
+	return fmt.Errorf("delete %s/%d from interface number %d: %w", a.local, a.prefix, a.index, err)
+}
+
+// addAddress adds to req what names an address.
+func addAddress(req *nl.NetlinkRequest, index int, ip netip.Addr, label string) *nl.IfAddrmsg {
+	msg := nl.NewIfAddrmsg(unix.AF_INET)
+	msg.Index, msg.Prefixlen = uint32(index), hostPrefix
+	req.AddData(msg)
+	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip.AsSlice()))
+	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, ip.AsSlice()))
+	if label != "" {
+		req.AddData(nl.NewRtAttr(unix.IFA_LABEL, nl.ZeroTerminated(label)))
+	}
+	return msg
+}
+
+// listAddresses returns all IPv4 addresses of this network namespace.
+func listAddresses() ([]address, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETADDR, unix.NLM_F_DUMP)
+	req.AddData(nl.NewIfAddrmsg(unix.AF_INET))
+	msgs, err := req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWADDR)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]address, 0, len(msgs))
+	for _, m := range msgs {
+		a, err := parseAddress(m)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// parseAddress reads the body of an RTM_NEWADDR or RTM_DELADDR message
+// (rtnetlink(7)): struct ifaddrmsg and attributes.
+func parseAddress(m []byte) (address, error) {
+	if len(m) < unix.SizeofIfAddrmsg {
+		return address{}, fmt.Errorf("parse address: %d bytes are too few", len(m))
+	}
+	attrs, err := nl.ParseRouteAttr(m[unix.SizeofIfAddrmsg:])
+	if err != nil {
+		return address{}, fmt.Errorf("parse address: %w", err)
+	}
+	msg := nl.DeserializeIfAddrmsg(m)
+	a := address{index: int(msg.Index), prefix: int(msg.Prefixlen), valid: forever, preferred: forever}
+	for _, at := range attrs {
+		a.set(at.Attr.Type, at.Value)
+	}
+	return a, nil
+}
+
+// set takes one attribute; it ignores those that it does not know or that are
+// of another length than theirs.
+func (a *address) set(attr uint16, v []byte) {
+	switch {
+	case attr == unix.IFA_LOCAL:
+		a.local, _ = netip.AddrFromSlice(v)
+	case attr == unix.IFA_LABEL:
+		a.label = strings.TrimRight(string(v), "\x00")
+	case attr == ifaProto && len(v) == 1:
+		a.proto = v[0]
+	case attr == unix.IFA_CACHEINFO && len(v) == unix.SizeofIfaCacheinfo:
+		a.preferred = binary.NativeEndian.Uint32(v)
+		a.valid = binary.NativeEndian.Uint32(v[4:])
+	}
+}

@@ -1,0 +1,24 @@
+package vip
+
+import "time"
+
+const (
+	// repeatAfter is a little more than the second (sysctl locktime) in which
+	// Linux ignores another change of a neighbour that it has just learnt
+	// (net/ipv4/arp.c, arp_process).
+	repeatAfter = 1100 * time.Millisecond
+	// repeats of the first announcement, for frames that got lost.
+	repeats = 5
+	// refreshAfter is far below the 300 s after which switches forget where an
+	// address is; hosts may remember for 20 minutes and keep sending there.
+	refreshAfter = 30 * time.Second
+)
+
+// announceAfter returns how long after the n-th announcement of a taking, from
+// 1, the next one follows. The first one is made at once.
+func announceAfter(n int) time.Duration {
+	if n <= repeats {
+		return repeatAfter
+	}
+	return refreshAfter
+}

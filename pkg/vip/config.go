@@ -1,0 +1,60 @@
+package vip
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"time"
+)
+
+// Redirect sends TCP connections to VIP:Port on this host to VIP:To, those
+// from other hosts and those of this one. The two differ, neither is 0.
+type Redirect struct{ Port, To uint16 }
+
+// Config is one VIP.
+type Config struct {
+	// Name of the VIP in logs, metrics and the name of its table: up to 63
+	// letters, digits, '.', '_' or '-'.
+	Name string
+	// Address is the VIP, a unicast IPv4 address.
+	Address netip.Addr
+	// Interface that carries the VIP. "" is the one whose connected route holds
+	// it, chosen anew at each taking; never loopback and never one that is down.
+	Interface string
+	// Lifetime is given to the address at each Hold that extends: whole seconds,
+	// 1 s or more. It should not be shorter than the time from one such Hold to
+	// the deadline of the next, else the address goes before the deadline does.
+	// See Linger.
+	Lifetime time.Duration
+	// Redirects are in place exactly while the VIP is held.
+	Redirects []Redirect
+}
+
+var nameRule = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
+
+// maxInterface is IFNAMSIZ-1 of linux/if.h; labels obey it too.
+const maxInterface = 15
+
+func (c Config) validate() error {
+	switch {
+	case !nameRule.MatchString(c.Name):
+		return errors.New("the name must be up to 63 letters, digits, '.', '_' or '-'")
+	case c.Address.Is6():
+		return fmt.Errorf("address %s is IPv6, which is not yet supported; give an IPv4 address", c.Address)
+	case !c.Address.IsGlobalUnicast():
+		return fmt.Errorf("address %q is not a unicast IPv4 address; give a free one of the hosts' subnet", c.Address)
+	case len(c.Interface) > maxInterface:
+		return fmt.Errorf("interface %q is longer than the %d bytes that Linux allows", c.Interface, maxInterface)
+	case c.Lifetime < time.Second || c.Lifetime%time.Second != 0:
+		return fmt.Errorf("lifetime %v must be whole seconds, at least 1s", c.Lifetime)
+	}
+	seen := make(map[uint16]bool)
+	for _, r := range c.Redirects {
+		if r.Port == 0 || r.To == 0 || r.Port == r.To || seen[r.Port] {
+			return fmt.Errorf("redirect of port %d to %d: ports must differ, be 1 or more, and be redirected once", r.Port, r.To)
+		}
+		seen[r.Port] = true
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package vip
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+var errBroken = errors.New("broken by the test")
+
+// fakeHost is a kernel that remembers what it was asked for. Its address has a
+// lifetime like the real one.
+type fakeHost struct {
+	mu       sync.Mutex
+	calls    []string
+	fail     map[string]error         // by call
+	slow     map[string]time.Duration // by call: how long it takes, before it looks at the deadline
+	expires  time.Time                // of the address; zero: not there
+	rules    bool
+	lifetime time.Duration
+}
+
+func newFakeHost() *fakeHost {
+	return &fakeHost{fail: map[string]error{}, slow: map[string]time.Duration{}, lifetime: time.Second}
+}
+
+// call notes a call, takes its time and returns its error.
+func (f *fakeHost) call(name string, deadline ...time.Time) error {
+	f.mu.Lock()
+	wait, err := f.slow[name], f.fail[name]
+	f.mu.Unlock()
+	if wait > 0 {
+		<-time.After(wait)
+	}
+	for _, d := range deadline {
+		if past(d) {
+			return errPast
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, name)
+	return err
+}
+
+func (f *fakeHost) able() (link, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return link{index: 7, name: "fake0"}, f.fail["able"]
+}
+
+func (f *fakeHost) assign(_ link, deadline time.Time) (bool, error) {
+	if err := f.call("assign", deadline); err != nil {
+		return false, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	added := past(f.expires)
+	f.expires = time.Now().Add(f.lifetime)
+	return added, nil
+}
+
+func (f *fakeHost) remove(link) error {
+	if err := f.call("remove"); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.expires = time.Time{}
+	return nil
+}
+
+func (f *fakeHost) redirect(deadline time.Time) error {
+	if err := f.call("redirect", deadline); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules = true
+	return nil
+}
+
+func (f *fakeHost) unredirect() error {
+	if err := f.call("unredirect"); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules = false
+	return nil
+}
+
+func (f *fakeHost) announce(_ link, deadline time.Time) (int, int) {
+	if err := f.call("announce", deadline); err != nil {
+		return 0, 2
+	}
+	return 2, 0
+}
+
+func (f *fakeHost) close() { _ = f.call("close") }
+
+// take returns the calls since the last take.
+func (f *fakeHost) take() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	calls := f.calls
+	f.calls = nil
+	return calls
+}
+
+func (f *fakeHost) breaks(name string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail[name] = err
+}
+
+func (f *fakeHost) slows(name string, by time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.slow[name] = by
+}
+
+// holds reports what would answer for the VIP.
+func (f *fakeHost) holds() (address, rules bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !past(f.expires), f.rules
+}
+
+func testConfig() Config {
+	return Config{Name: "test", Address: netip.MustParseAddr("10.99.0.10"), Lifetime: time.Second,
+		Redirects: []Redirect{{Port: 6443, To: 16443}}}
+}
+
+// testLog discards, but formats first.
+func testLog() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func fakeManager(f *fakeHost) (*Manager, *prometheus.Registry) {
+	reg := prometheus.NewRegistry()
+	return newManager(testConfig(), f, testLog(), NewMetrics(reg)), reg
+}
+
+// gauges returns all samples of a registry as "name{label values}" to value.
+func gauges(t *testing.T, reg *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]float64)
+	for _, fam := range families {
+		for _, m := range fam.Metric {
+			var values []string
+			for _, l := range m.Label {
+				values = append(values, l.GetValue())
+			}
+			all[fmt.Sprint(fam.GetName(), values)] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+		}
+	}
+	return all
+}

@@ -1,0 +1,221 @@
+package vip
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// retryAfter is how long after a failed removal the next try follows: a few
+// times within the shortest lifetime.
+const retryAfter = 100 * time.Millisecond
+
+// undo is the way back from one step of taking.
+type undo struct {
+	what string
+	do   func() error
+}
+
+// holder is the state of Run's goroutine: what is in place, until when, and
+// what comes next.
+type holder struct {
+	host     host
+	log      *slog.Logger
+	sent     func(frames int)
+	lifetime time.Duration
+
+	term     uint64
+	deadline time.Time // zero: not to be held
+	undo     []undo    // what is, or may be, in place; undone from the end
+
+	link      link
+	assigned  bool
+	since     time.Time // of the last change of assigned
+	renewedAt time.Time // when the kernel was last asked to add or renew
+
+	announceAt time.Time // zero: no announcement to come
+	announced  int       // announcements since taking
+	unsent     uint64
+
+	retryAt time.Time // zero: no removal to retry
+	err     error
+}
+
+func newHolder(m *Manager) *holder {
+	return &holder{host: m.host, log: m.log, sent: m.sent, lifetime: m.cfg.Lifetime}
+}
+
+// hold takes the VIP or extends the time that it is held.
+func (h *holder) hold(o order) {
+	if !o.deadline.After(h.deadline) || past(o.deadline) {
+		return
+	}
+	h.term, h.deadline = o.term, o.deadline
+	if !h.retryAt.IsZero() {
+		if h.unwind() != nil {
+			return // what is left of an earlier time goes first
+		}
+	} else if h.assigned && h.renewed() {
+		return
+	}
+	h.take()
+}
+
+// take puts all in place, in order; when a step fails it takes back the others.
+func (h *holder) take() {
+	if err := h.place(); err != nil {
+		_ = h.unwind() // kept by fail and retried
+		h.fail(fmt.Errorf("take VIP: %w", err))
+		return
+	}
+	h.err, h.since = nil, time.Now()
+	h.log.Info("VIP taken", "interface", h.link.name, "term", h.term)
+	h.restartAnnouncements()
+}
+
+func (h *holder) place() error {
+	l, err := h.host.able()
+	if err != nil {
+		return err
+	}
+	h.link = l
+	h.undo = append(h.undo, undo{"remove redirect", h.host.unredirect})
+	if err := h.host.redirect(h.deadline); err != nil {
+		return err
+	}
+	h.undo = append(h.undo, undo{"remove address", h.removeAddress})
+	_, err = h.host.assign(l, h.deadline)
+	h.renewedAt = time.Now()
+	h.assigned = err == nil
+	return err
+}
+
+func (h *holder) removeAddress() error {
+	if err := h.host.remove(h.link); err != nil {
+		return err
+	}
+	h.assigned, h.since = false, time.Now()
+	return nil
+}
+
+// renewed starts the lifetime of the address anew. When that fails it takes all
+// back and returns false: what is taken anew may find another interface. When
+// the deadline has passed it leaves that to tick.
+func (h *holder) renewed() bool {
+	added, err := h.host.assign(h.link, h.deadline)
+	h.renewedAt = time.Now()
+	switch {
+	case err == nil && added:
+		h.log.Warn("VIP was gone from its interface and has been put back", "interface", h.link.name)
+		h.restartAnnouncements()
+	case err != nil && !errors.Is(err, errPast):
+		h.fail(fmt.Errorf("renew VIP: %w", err))
+		return h.unwind() != nil
+	}
+	return true
+}
+
+func (h *holder) restartAnnouncements() {
+	h.announced = 0
+	h.announce()
+}
+
+func (h *holder) announce() {
+	sent, unsent := h.host.announce(h.link, h.deadline)
+	h.sent(sent)
+	h.unsent += uint64(unsent)
+	h.announced++
+	h.announceAt = time.Now().Add(announceAfter(h.announced))
+}
+
+// letGo ends the time that the VIP is to be held. No announcement follows,
+// whether it succeeds or not; when it fails, next says when to retry.
+func (h *holder) letGo(why string) error {
+	was := h.assigned
+	h.deadline = time.Time{}
+	if err := h.unwind(); err != nil {
+		return err
+	}
+	h.err = nil
+	if was {
+		h.log.Info("VIP let go", "why", why, "interface", h.link.name, "term", h.term)
+	}
+	return nil
+}
+
+// unwind takes back all that is in place, the last first, and stops where that
+// fails.
+func (h *holder) unwind() error {
+	h.announceAt, h.retryAt = time.Time{}, time.Time{}
+	for n := len(h.undo) - 1; n >= 0; n-- {
+		if err := h.undo[n].do(); err != nil {
+			err = fmt.Errorf("%s: %w", h.undo[n].what, err)
+			h.fail(err)
+			h.retryAt = time.Now().Add(retryAfter)
+			return err
+		}
+		h.undo = h.undo[:n]
+	}
+	return nil
+}
+
+// retry tries a failed removal again, or gives it up once the kernel must have
+// removed the address: a redirect without its address does nothing.
+func (h *holder) retry() error {
+	err := h.unwind()
+	switch {
+	case err == nil:
+		h.err = nil
+		h.log.Info("VIP removed after all", "interface", h.link.name)
+	case time.Since(h.renewedAt) > Linger(h.lifetime):
+		h.log.Error("VIP not removed by us; its lifetime has passed", "err", err)
+		h.undo, h.assigned, h.since, h.retryAt = nil, false, time.Now(), time.Time{}
+	}
+	return err
+}
+
+// tick does what is due. Errors have been kept by fail and are retried.
+func (h *holder) tick() {
+	switch {
+	case due(h.retryAt):
+		_ = h.retry()
+	case due(h.deadline):
+		_ = h.letGo("deadline passed")
+	case due(h.announceAt):
+		h.announce()
+	}
+}
+
+// next returns when tick has something to do; zero is never.
+func (h *holder) next() time.Time {
+	var first time.Time
+	for _, at := range []time.Time{h.retryAt, h.deadline, h.announceAt} {
+		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
+}
+
+func due(at time.Time) bool { return !at.IsZero() && past(at) }
+
+// fail keeps err for Status, and logs it when it is another one than before.
+func (h *holder) fail(err error) {
+	if h.err == nil || h.err.Error() != err.Error() {
+		h.log.Warn("VIP in trouble", "err", err)
+	}
+	h.err = err
+}
+
+func (h *holder) status() Status {
+	return Status{
+		Interface: h.link.name,
+		Assigned:  h.assigned,
+		Since:     h.since,
+		Term:      h.term,
+		Deadline:  h.deadline,
+		Unsent:    h.unsent,
+		Err:       h.err,
+	}
+}

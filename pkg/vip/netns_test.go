@@ -1,0 +1,164 @@
+package vip
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// hostIf and peerIf are the two ends of the cable of every test.
+const (
+	hostIf = "vip0"
+	peerIf = "peer0"
+)
+
+// namespace is an unnamed network namespace; it goes with its last user.
+type namespace struct{ fd netns.NsHandle }
+
+// start runs f on a thread of its own inside the namespace. The thread ends
+// with f, because it is never unlocked.
+func (n namespace) start(f func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if err := netns.Set(n.fd); err != nil {
+			done <- err
+			return
+		}
+		done <- f()
+	}()
+	return done
+}
+
+// do runs f inside the namespace and waits for it.
+func (n namespace) do(t *testing.T, f func() error) {
+	t.Helper()
+	if err := <-n.start(f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newNamespace(t *testing.T) namespace {
+	t.Helper()
+	var n namespace
+	made := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		var err error
+		n.fd, err = netns.New()
+		made <- err
+	}()
+	if err := <-made; errors.Is(err, unix.EPERM) {
+		t.Skipf("needs root or a user namespace: unshare(CLONE_NEWNET) says %v to uid %d", err, os.Geteuid())
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.fd.Close() })
+	return n
+}
+
+// cable connects two new namespaces: host has vip0 with 10.99.0.1/24, peer has
+// peer0 with 10.99.0.2/24.
+func cable(t *testing.T) (host, peer namespace) {
+	t.Helper()
+	host, peer = newNamespace(t), newNamespace(t)
+	host.do(t, func() error {
+		return netlink.LinkAdd(&netlink.Veth{
+			LinkAttrs: netlink.LinkAttrs{Name: hostIf}, PeerName: peerIf, PeerNamespace: netlink.NsFd(peer.fd),
+		})
+	})
+	host.do(t, func() error { return configure(hostIf, "10.99.0.1/24") })
+	peer.do(t, func() error { return configure(peerIf, "10.99.0.2/24") })
+	return host, peer
+}
+
+// configure brings up loopback and the interface, with an address.
+func configure(name, prefix string) error {
+	for _, n := range []string{"lo", name} {
+		l, err := netlink.LinkByName(n)
+		if err != nil {
+			return err
+		}
+		if err := netlink.LinkSetUp(l); err != nil {
+			return err
+		}
+	}
+	return addPrefix(name, prefix, func(*netlink.Addr) {})
+}
+
+// addPrefix puts an address on an interface, as an operator would.
+func addPrefix(name, prefix string, change func(*netlink.Addr)) error {
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	a, err := netlink.ParseAddr(prefix)
+	if err != nil {
+		return err
+	}
+	change(a)
+	if err := netlink.AddrAdd(l, a); err != nil {
+		return fmt.Errorf("add %s to %s: %w", prefix, name, err)
+	}
+	return nil
+}
+
+// addressesOf returns what the kernel says of ip in the namespace.
+func (n namespace) addressesOf(t *testing.T, ip netip.Addr) (found []address) {
+	t.Helper()
+	n.do(t, func() error {
+		all, err := listAddresses()
+		for _, a := range all {
+			if a.local == ip {
+				found = append(found, a)
+			}
+		}
+		return err
+	})
+	return found
+}
+
+// changes are the kernel's words about addresses that come and go.
+type changes struct {
+	*testing.T
+	socket *nl.NetlinkSocket
+}
+
+func (n namespace) watch(t *testing.T) *changes {
+	t.Helper()
+	s, err := nl.SubscribeAt(n.fd, netns.None(), unix.NETLINK_ROUTE, unix.RTNLGRP_IPV4_IFADDR)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	if err := s.SetReceiveTimeout(&unix.Timeval{Sec: 10}); err != nil {
+		t.Fatal(err)
+	}
+	return &changes{t, s}
+}
+
+// wait returns when the kernel has said RTM_NEWADDR or RTM_DELADDR of ip.
+func (c *changes) wait(what uint16, ip netip.Addr) time.Time {
+	c.Helper()
+	for {
+		msgs, _, err := c.socket.Receive()
+		if err != nil {
+			c.Fatalf("no change of kind %d of %s: %v", what, ip, err)
+		}
+		now := time.Now()
+		for _, m := range msgs {
+			if a, err := parseAddress(m.Data); err == nil && m.Header.Type == what && a.local == ip {
+				return now
+			}
+		}
+	}
+}
