@@ -1,0 +1,100 @@
+package health
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Metrics is what checkers tell. One Metrics serves all checkers of a process.
+//
+//   - kshalb_health_backend_up{listener,backend}: 1 is up, 0 is down; read at
+//     scrape from the checkers that run, and not there while unknown.
+//   - kshalb_health_probe_duration_seconds{listener}: of probes that ended,
+//     whatever their result.
+//   - kshalb_health_transitions_total{listener,backend,to}: to is "up" or "down".
+type Metrics struct {
+	duration    *prometheus.HistogramVec
+	transitions *prometheus.CounterVec
+	up          *upCollector
+}
+
+// NewMetrics makes the package's metrics and registers them with reg; a nil reg
+// registers nothing. Like all of prometheus' MustRegister it panics when reg
+// has them already.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	f := promauto.With(reg)
+	m := &Metrics{
+		duration: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "kshalb_health_probe_duration_seconds",
+			Help:    "Time that probes took, whatever their result.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"listener"}),
+		transitions: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "kshalb_health_transitions_total",
+			Help: "Changes of a backend's state, by the new state.",
+		}, []string{"listener", "backend", "to"}),
+		up: &upCollector{desc: prometheus.NewDesc("kshalb_health_backend_up",
+			"1 when the backend is up, 0 when it is down; missing while unknown.",
+			[]string{"listener", "backend"}, nil)},
+	}
+	if reg != nil {
+		reg.MustRegister(m.up)
+	}
+	return m
+}
+
+// add shows a checker until the function that it returns is called. Its
+// counters are there from the start, so that the first change is a rate.
+func (m *Metrics) add(c *Checker) (remove func()) {
+	for _, t := range c.targets {
+		for _, to := range []State{Up, Down} {
+			m.transitions.WithLabelValues(c.cfg.Name, t.addr.String(), to.String())
+		}
+	}
+	m.up.mu.Lock()
+	defer m.up.mu.Unlock()
+	m.up.checkers = append(m.up.checkers, c)
+	return func() {
+		m.up.mu.Lock()
+		defer m.up.mu.Unlock()
+		m.up.checkers = slices.DeleteFunc(m.up.checkers, func(other *Checker) bool { return other == c })
+	}
+}
+
+// upCollector reads the states of the checkers that run.
+type upCollector struct {
+	desc *prometheus.Desc
+
+	mu       sync.Mutex
+	checkers []*Checker
+}
+
+// Describe is part of prometheus.Collector.
+func (u *upCollector) Describe(ch chan<- *prometheus.Desc) { ch <- u.desc }
+
+// Collect is part of prometheus.Collector. Of two checkers of one listener, as
+// there are while one takes over from the other, the newer one speaks.
+func (u *upCollector) Collect(ch chan<- prometheus.Metric) {
+	type key struct{ listener, backend string }
+	said := map[key]bool{}
+	u.mu.Lock()
+	checkers := slices.Clone(u.checkers)
+	u.mu.Unlock()
+	for _, c := range slices.Backward(checkers) {
+		for _, s := range c.Status() {
+			k := key{c.cfg.Name, s.Target.String()}
+			if s.State == Unknown || said[k] {
+				continue
+			}
+			said[k] = true
+			value := 0.0
+			if s.State == Up {
+				value = 1
+			}
+			ch <- prometheus.MustNewConstMetric(u.desc, prometheus.GaugeValue, value, k.listener, k.backend)
+		}
+	}
+}
