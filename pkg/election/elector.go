@@ -216,7 +216,7 @@ func (e *Elector) announce(now time.Time, v *vipElection) {
 	v.holder = holder
 	v.transitions++
 	if holder == "" {
-		e.cfg.Log.Warn("nobody is known to hold the VIP", "vip", v.Name)
+		e.cfg.Log.Info("the VIP has no holder that this node knows of", "vip", v.Name)
 		return
 	}
 	e.cfg.Log.Info("the VIP has a holder", "vip", v.Name, "holder", holder, "term", term)

@@ -106,7 +106,9 @@ func (g *Gossip) Run(ctx context.Context) error {
 	ticker := time.NewTicker(rejoinInterval)
 	defer ticker.Stop()
 	for {
-		g.joinLost()
+		if ctx.Err() == nil {
+			g.joinLost()
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

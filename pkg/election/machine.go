@@ -172,6 +172,9 @@ func (m *Machine) SetFitness(now time.Time, f Fitness) {
 		m.yield(now)
 		return
 	}
+	if m.phase == Resigning {
+		return // it has said why already
+	}
 	if was == Unable && f != Unable {
 		// No candidacy while its own vote is silent: others may hold.
 		m.notBefore = later(m.notBefore, later(now, m.voter.silentUntil).Add(m.delay()))

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/pkg/vip"
+)
+
+func newCleanup() *cobra.Command {
+	return &cobra.Command{
+		Use:   "cleanup",
+		Short: "Remove the addresses and rules that a killed kshalb left on this host",
+		Long: `Cleanup removes what a killed kshalb left on this host: addresses and nftables
+tables that carry its mark, and nothing else. run does the same when it starts.
+Stop a running kshalb first: its own table is refused, not removed.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return vip.Cleanup(newLogger(cmd.ErrOrStderr(), config.Log{Level: slog.LevelInfo}))
+		},
+	}
+}

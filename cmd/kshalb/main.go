@@ -1,0 +1,66 @@
+// Command kshalb is a highly available load balancer for Kubernetes control
+// planes. This package has flags and exit codes only.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/kshalb/kshalb/internal/config"
+)
+
+// The exit codes of every command.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // wrong usage or wrong configuration
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		printError(err)
+	}
+	return exitCode(err)
+}
+
+// printError writes the error for a person: a configuration's problems stand
+// for themselves, a line each.
+func printError(err error) {
+	var problems *config.Error
+	if errors.As(err, &problems) {
+		fmt.Fprintln(os.Stderr, problems)
+		return
+	}
+	fmt.Fprintln(os.Stderr, "kshalb:", err)
+}
+
+// usageError is a mistake on the command line.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() + " (see kshalb --help)" }
+func (e usageError) Unwrap() error { return e.err }
+
+func exitCode(err error) int {
+	var usage usageError
+	var problems *config.Error
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage) || errors.As(err, &problems):
+		return exitUsage
+	}
+	return exitFailed
+}

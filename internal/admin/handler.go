@@ -1,0 +1,53 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/kshalb/kshalb/internal/status"
+)
+
+// StatusPath is where a node's status is served, as JSON of [status.Node].
+const StatusPath = "/api/v1/status"
+
+// Source is where answers come from. All of it is safe for concurrent use.
+type Source struct {
+	Status  func() status.Node
+	Metrics prometheus.Gatherer
+}
+
+// NewHandler serves what src tells: /metrics, /healthz, /readyz,
+// /api/v1/status and, at /, a list of these. Only GET and HEAD are answered.
+func NewHandler(src Source, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(src.Metrics, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if s := src.Status(); !s.Ready {
+			http.Error(w, "not ready: "+s.Reason, http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET "+StatusPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(src.Status()); err != nil {
+			log.Debug("status not sent", "err", err)
+		}
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "kshalb\n\n/metrics\n/healthz\n/readyz\n%s\n", StatusPath)
+	})
+	return mux
+}

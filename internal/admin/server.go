@@ -1,0 +1,135 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Server serves one handler on a TCP address and on a unix socket, or on one
+// of them.
+type Server struct {
+	log       *slog.Logger
+	handler   http.Handler
+	listeners []net.Listener
+}
+
+// Config says where a [Server] listens.
+type Config struct {
+	HTTP   netip.AddrPort // the zero value is nowhere
+	Socket string         // path; "" is nowhere
+}
+
+// Bounds for clients that are slow or send a lot.
+const (
+	readTimeout    = 5 * time.Second
+	writeTimeout   = 30 * time.Second
+	maxHeaderBytes = 16 << 10
+	stopTimeout    = time.Second
+)
+
+// Listen opens the addresses of cfg. A socket file that a killed predecessor
+// left is replaced; one that somebody serves, or a file of another kind, is
+// an error.
+func Listen(cfg Config, handler http.Handler, log *slog.Logger) (*Server, error) {
+	s := &Server{log: log, handler: handler}
+	if cfg.HTTP.IsValid() {
+		l, err := net.Listen("tcp", cfg.HTTP.String())
+		if err != nil {
+			return nil, fmt.Errorf("open the admin address %s: %w (admin.http sets another)", cfg.HTTP, err)
+		}
+		s.listeners = append(s.listeners, l)
+	}
+	if cfg.Socket != "" {
+		l, err := listenSocket(cfg.Socket)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open the admin socket %s: %w (admin.socket sets another)", cfg.Socket, err), s.close())
+		}
+		s.listeners = append(s.listeners, l)
+	}
+	return s, nil
+}
+
+func listenSocket(path string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	if err := removeStale(path); err != nil {
+		return nil, err
+	}
+	// The file is born with mode 0600: nobody else can open it in between.
+	old := syscall.Umask(0o177)
+	defer syscall.Umask(old)
+	return net.Listen("unix", path)
+}
+
+// removeStale removes the socket of a predecessor that is no longer there.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return errors.New("the path exists and is not a socket")
+	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return errors.New("another kshalb serves it")
+	}
+	return os.Remove(path)
+}
+
+// Run serves until ctx ends, and closes what Listen opened.
+func (s *Server) Run(ctx context.Context) error {
+	srv := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: readTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, len(s.listeners))
+	for _, l := range s.listeners {
+		go func() { failed <- srv.Serve(l) }()
+	}
+	var err error
+	running := len(s.listeners)
+	select {
+	case err = <-failed:
+		running--
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if srv.Shutdown(stop) != nil {
+		err = errors.Join(err, srv.Close()) // a client was too slow
+	}
+	for range running {
+		<-failed
+	}
+	if err != nil {
+		return fmt.Errorf("serve the admin API: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) close() error {
+	var errs []error
+	for _, l := range s.listeners {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,10 @@
+// Package app builds kshalb out of its parts and runs it: it alone sees more
+// than one of the pkg/ packages, and ties them with functions.
+//
+//	health ── transitions ──▶ pool of the listener ──▶ fitness of the VIP
+//	election ── Hold, Withdraw ──▶ the VIP's manager, and its listeners' connections
+//	gossip ── messages ──▶ election
+//
+// It starts what serves before what asks for an address, and stops in reverse:
+// the VIP is handed over before the listeners end.
+package app

@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/pkg/election"
+	"github.com/kshalb/kshalb/pkg/vip"
+)
+
+// float is one VIP with what hangs on it: its manager and its services.
+type float struct {
+	cfg      config.VIP
+	manager  *vip.Manager
+	services []*service
+	recheck  chan struct{} // a backend changed
+}
+
+// lifetime is the address lifetime that goes with a lease: whole seconds, and
+// not shorter, so that a healthy holder never loses the address.
+func lifetime(lease time.Duration) time.Duration {
+	return max((lease+time.Second-1)/time.Second, 1) * time.Second
+}
+
+func newFloat(cfg config.VIP, lease time.Duration, services []*service, m metrics, log *slog.Logger) (*float, error) {
+	f := &float{cfg: cfg, recheck: make(chan struct{}, 1)}
+	var redirects []vip.Redirect
+	for _, s := range services {
+		if s.cfg.VIP == cfg.Name {
+			f.services = append(f.services, s)
+			redirects = append(redirects, vip.Redirect{Port: s.cfg.Address.Port(), To: s.cfg.Bind.Port()})
+		}
+	}
+	manager, err := vip.New(vip.Config{
+		Name: cfg.Name, Address: cfg.Address, Interface: cfg.Interface,
+		Lifetime: lifetime(lease), Redirects: redirects,
+	}, log, m.vip)
+	f.manager = manager
+	return f, err
+}
+
+// withdraw lets go of the VIP. Its connections are reset while the RSTs can
+// still be sent from it; those that slipped in meanwhile, afterwards.
+func (f *float) withdraw(ctx context.Context) error {
+	f.reset()
+	defer f.reset()
+	return f.manager.Withdraw(ctx)
+}
+
+func (f *float) reset() {
+	for _, s := range f.services {
+		s.listener.Reset()
+	}
+}
+
+// changed asks for the fitness to be looked at again; it never blocks.
+func (f *float) changed() {
+	select {
+	case f.recheck <- struct{}{}:
+	default:
+	}
+}
+
+// fitness is how well this node could hold the VIP now.
+func (f *float) fitness() election.Fitness {
+	switch {
+	case f.manager.Able() != nil:
+		return election.Unable
+	case len(f.services) == 0 || slices.ContainsFunc(f.services, func(s *service) bool { return s.pool.Ready() > 0 }):
+		return election.Fit
+	}
+	return election.Able
+}
+
+// ableInterval is how often the interface is looked at.
+const ableInterval = time.Second
+
+// watchFitness tells the election how fit this node is, at each change.
+func (f *float) watchFitness(ctx context.Context, tell func(vip string, f election.Fitness)) error {
+	ticker := time.NewTicker(ableInterval)
+	defer ticker.Stop()
+	last := election.Unable
+	for {
+		if now := f.fitness(); now != last {
+			last = now
+			tell(f.cfg.Name, now)
+		}
+		select {
+		case <-f.recheck:
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// rank is this node's place among the peers for the VIP: the highest priority
+// first, and the order of the configuration where they are equal.
+func rank(v config.VIP, peers []config.Peer, self string) int {
+	byPriority := slices.Clone(peers)
+	slices.SortStableFunc(byPriority, func(a, b config.Peer) int {
+		return v.Priorities[b.Name] - v.Priorities[a.Name]
+	})
+	return slices.IndexFunc(byPriority, func(p config.Peer) bool { return p.Name == self })
+}

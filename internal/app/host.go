@@ -1,0 +1,59 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kshalb/kshalb/pkg/vip"
+)
+
+// needed are the capabilities without which a VIP cannot float.
+var needed = []struct {
+	capability uint
+	name, why  string
+}{
+	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", "add the VIP and its redirect"},
+	{unix.CAP_NET_RAW, "CAP_NET_RAW", "announce the VIP by ARP"},
+}
+
+// checkHost asks what must be true before anything is opened: capabilities and
+// interfaces. It removes what a killed predecessor left.
+func (a *App) checkHost() error {
+	if len(a.floats) == 0 {
+		return nil
+	}
+	if err := checkCapabilities(); err != nil {
+		return err
+	}
+	if err := vip.Cleanup(a.log); err != nil {
+		return err
+	}
+	for _, f := range a.floats {
+		err := f.manager.Able()
+		switch {
+		case errors.Is(err, vip.ErrForeign):
+			return fmt.Errorf("vip %s: %w", f.cfg.Name, err)
+		case err != nil: // may pass: no carrier yet, say
+			a.log.Warn("this node cannot hold the VIP yet", "vip", f.cfg.Name, "reason", err)
+		}
+	}
+	return nil
+}
+
+// checkCapabilities names every capability that this process lacks.
+func checkCapabilities() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return fmt.Errorf("ask for this process's capabilities: %w", err)
+	}
+	var errs []error
+	for _, n := range needed {
+		if data[n.capability/32].Effective&(1<<(n.capability%32)) == 0 {
+			errs = append(errs, fmt.Errorf("%s is missing, needed to %s: run as root, or give it to the container or the unit", n.name, n.why))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,68 @@
+package status
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+)
+
+// WriteText writes n for a person to read, in plain text.
+func (n Node) WriteText(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	ready := "ready"
+	if !n.Ready {
+		ready = "not ready: " + n.Reason
+	}
+	fmt.Fprintf(t, "%s\t%s\t(cluster %s, version %s, up %s)\n", cmp.Or(n.Name, "this machine"), ready,
+		cmp.Or(n.Cluster, "none"), n.Version, time.Since(n.Started).Round(time.Second))
+	if len(n.VIPs) > 0 {
+		fmt.Fprintln(t, "\nVIP\tADDRESS\tHOLDER\tTERM\tTHIS NODE\tLEASE LEFT\tFENCE\tWHY NOT HERE")
+	}
+	for _, v := range n.VIPs {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", v.Name, v.Address, cmp.Or(v.Holder, "nobody"), v.Term,
+			v.State, v.leaseText(), v.fenceText(), cmp.Or(v.Reason, "-"))
+	}
+	if len(n.Peers) > 0 {
+		fmt.Fprintln(t, "\nPEER\tADDRESS\tSTATE")
+	}
+	for _, p := range n.Peers {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, p.Address, p.State)
+	}
+	fmt.Fprintln(t, "\nLISTENER\tADDRESS\tBACKEND\tSTATE\tSINCE\tACTIVE\tTOTAL\tWHY")
+	for _, l := range n.Listeners {
+		for _, b := range l.Backends {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Name, l.Address, b.Address, b.State, b.sinceText(), b.Active, b.Connections, cmp.Or(b.Reason, "-"))
+		}
+	}
+	return t.Flush()
+}
+
+func (v VIP) leaseText() string {
+	if v.LeaseRemaining == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2fs", v.LeaseRemaining)
+}
+
+// fenceText lists the layers that stand ready, "+" between them.
+func (v VIP) fenceText() string {
+	text := ""
+	for _, f := range v.Fence {
+		if f.Active {
+			if text != "" {
+				text += "+"
+			}
+			text += f.Layer
+		}
+	}
+	return cmp.Or(text, "-")
+}
+
+func (b Backend) sinceText() string {
+	if b.Since.IsZero() {
+		return "-"
+	}
+	return time.Since(b.Since).Round(time.Second).String()
+}
