@@ -194,8 +194,9 @@ func listAddresses() ([]address, error) {
 // parseAddress reads the body of an RTM_NEWADDR or RTM_DELADDR message
 // (rtnetlink(7)): struct ifaddrmsg and attributes.
 func parseAddress(m []byte) (address, error) {
-	if len(m) < unix.SizeofIfAddrmsg {
-		return address{}, fmt.Errorf("parse address: %d bytes are too few", len(m))
+	// The kernel pads attributes; ParseRouteAttr panics where the last one is not.
+	if len(m) < unix.SizeofIfAddrmsg || len(m)%unix.RTA_ALIGNTO != 0 {
+		return address{}, fmt.Errorf("parse address: a message of %d bytes is none", len(m))
 	}
 	attrs, err := nl.ParseRouteAttr(m[unix.SizeofIfAddrmsg:])
 	if err != nil {

@@ -31,7 +31,7 @@ func cleanAddresses(log *slog.Logger) error {
 			errs = append(errs, err)
 			continue
 		}
-		log.Info("left address removed", "address", a.local, "interface", a.label)
+		log.Info("left address removed", "address", a.local, "label", a.label)
 	}
 	return errors.Join(errs...)
 }

@@ -30,4 +30,7 @@ func (h *linuxHost) able() (link, error) {
 	return l, nil
 }
 
-func (h *linuxHost) close() { h.hangUp() }
+func (h *linuxHost) close() {
+	h.hangUp()
+	h.release()
+}

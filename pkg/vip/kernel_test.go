@@ -137,6 +137,17 @@ func TestKernelAddress(t *testing.T) {
 	if a.proto = 0; !a.ours() {
 		t.Error("an older kernel's address would not be known as ours")
 	}
+	k.host.do(t, func() error { // connected UDP asks for a source address and sends nothing
+		c, err := net.Dial("udp", "10.99.0.2:9")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if got := c.LocalAddr().(*net.UDPAddr).AddrPort().Addr(); got == testVIP {
+			return errors.New("the VIP is picked as a source address")
+		}
+		return nil
+	})
 	k.withdraw()
 	if got := k.host.addressesOf(t, testVIP); len(got) != 0 {
 		t.Errorf("VIP is still there after Withdraw: %+v", got)
