@@ -1,0 +1,92 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// namespace is an unnamed network namespace. It lives as long as its
+// descriptor, or a socket or process in it.
+type namespace struct {
+	fd netns.NsHandle
+	nl *netlink.Handle
+}
+
+// newNamespace makes a namespace with its loopback interface up.
+func newNamespace() (*namespace, error) {
+	n := &namespace{fd: netns.None()}
+	if err := n.open(); err != nil {
+		return nil, fmt.Errorf("make a network namespace: %w", err)
+	}
+	nl, err := netlink.NewHandleAt(n.fd, unix.NETLINK_ROUTE)
+	if err != nil {
+		n.close()
+		return nil, fmt.Errorf("open netlink in a new namespace: %w", err)
+	}
+	n.nl = nl
+	lo, err := nl.LinkByName("lo")
+	if err == nil {
+		err = nl.LinkSetUp(lo)
+	}
+	if err != nil {
+		n.close()
+		return nil, fmt.Errorf("set loopback up in a new namespace: %w", err)
+	}
+	return n, nil
+}
+
+func (n *namespace) open() error {
+	return away(func() error {
+		fd, err := netns.New()
+		n.fd = fd
+		return err
+	})
+}
+
+// do runs f on a thread that is in the namespace. Goroutines that f starts are
+// not in it; sockets that f opens stay in it.
+func (n *namespace) do(f func() error) error {
+	return away(func() error {
+		if err := netns.Set(n.fd); err != nil {
+			return fmt.Errorf("enter a network namespace: %w", err)
+		}
+		return f()
+	})
+}
+
+// away runs f, which may change the thread's network namespace, and goes back.
+// A thread that can't go back stays locked to the goroutine, so that it ends
+// with it instead of serving others in a wrong namespace.
+func away(f func() error) (err error) {
+	runtime.LockOSThread()
+	home, err := netns.Get()
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("find the thread's network namespace: %w", err)
+	}
+	defer func() {
+		back := netns.Set(home)
+		if back == nil {
+			runtime.UnlockOSThread()
+		} else {
+			err = errors.Join(err, fmt.Errorf("leave a network namespace: %w", back))
+		}
+		err = errors.Join(err, home.Close())
+	}()
+	return f()
+}
+
+func (n *namespace) close() error {
+	if n.nl != nil {
+		n.nl.Close()
+	}
+	if !n.fd.IsOpen() {
+		return nil
+	}
+	return n.fd.Close()
+}
