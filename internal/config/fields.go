@@ -66,7 +66,7 @@ func wanted(t reflect.Type, text string) (tag, word string) {
 		return "!!int", "a whole number"
 	case reflect.TypeFor[time.Duration]():
 		if text == "0" { // a duration, as Go writes them
-			return "!!int", ""
+			return "!!int", "0s"
 		}
 		return "!!str", "a duration like 500ms or 2s"
 	case reflect.TypeFor[string]():

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -80,3 +81,25 @@ func checkConfig(t *testing.T, c *Config) {
 	}
 	must(len(c.Digest()) == 12, "the digest")
 }
+
+// FuzzKeys: keys of the right sizes, or an error without any of the text.
+func FuzzKeys(f *testing.F) {
+	f.Add([]byte("# primary\nq6urq6urq6urq6urq6urqw==\n"))
+	f.Add([]byte("q6urq6urq6urq6urq6urqw\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		keys, err := parseKeys("FILE", data)
+		if err != nil && !keyError.MatchString(err.Error()) {
+			t.Errorf("error tells more than it may: %v", err)
+		}
+		for _, k := range keys {
+			if n := len(k); n != 16 && n != 24 && n != 32 {
+				t.Errorf("a key of %d bytes", n)
+			}
+		}
+		if err == nil && len(keys) == 0 {
+			t.Error("neither keys nor an error")
+		}
+	})
+}
+
+var keyError = regexp.MustCompile(`^read gossip keys: FILE(:\d+: (is not 16, 24 or 32 bytes in base64|has more than 16 keys)| has no key); [a-z0-9 :|>/&FILE-]+$`)

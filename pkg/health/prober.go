@@ -76,7 +76,7 @@ func (p *httpProber) Probe(ctx context.Context, target netip.AddrPort) error {
 	}
 	defer conn.Close()
 	// A deadline in the past ends whatever is blocked on the connection.
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	stream := conn
 	if p.tls != nil {
 		if stream, err = p.handshake(ctx, conn, target); err != nil {

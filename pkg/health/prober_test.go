@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // server is a real server on the loopback that has an answer of each kind.
@@ -242,4 +244,19 @@ func selfSigned(t *testing.T) tls.Certificate {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
+
+// FuzzTelling: whatever a server says, one short line that a terminal bears.
+func FuzzTelling(f *testing.F) {
+	f.Add([]byte("[+]ping ok\n[-]etcd failed: reason withheld\n"))
+	f.Add([]byte("\x1b[2J\xff\xfe\r\n\u202e"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		line := telling(body)
+		if n := utf8.RuneCountInString(line); n > 80 || !utf8.ValidString(line) {
+			t.Errorf("%d characters: %q", n, line)
+		}
+		if i := strings.IndexFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+			t.Errorf("%q has one that does not print at %d", line, i)
+		}
+	})
 }
