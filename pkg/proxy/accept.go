@@ -90,10 +90,10 @@ func (l *Listener) admit(client *net.TCPConn) {
 	}
 }
 
+// refuse counts first: a client that was refused finds itself counted.
 func (l *Listener) refuse(c *conn, why reason) {
-	if c.reset() {
-		l.refused[why].Inc()
-	}
+	l.refused[why].Inc()
+	c.reset()
 }
 
 func (l *Listener) allowed(client *net.TCPConn) bool {

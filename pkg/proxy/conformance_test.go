@@ -510,6 +510,7 @@ func resetAll(t *testing.T, open opener) {
 	b := newBackend(t)
 	f := open(t, proxy.Config{}, b.addr)
 	client, server := f.connect(t, b)
+	talk(t, client, server)
 	half, halfServer := f.connect(t, b)
 	finish(t, half)
 	hearEOF(t, halfServer)
@@ -549,7 +550,7 @@ func drainToTheEnd(t *testing.T, open opener) {
 	eventually(t, "the socket is closed", func() bool {
 		c, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(f.Addr()))
 		if err == nil {
-			c.Close()
+			abort(t, c)
 		}
 		return errors.Is(err, unix.ECONNREFUSED)
 	})
@@ -563,6 +564,7 @@ func drainNoLonger(t *testing.T, open opener) {
 	b := newBackend(t)
 	f := open(t, proxy.Config{Timeouts: proxy.Timeouts{Drain: 50 * time.Millisecond}}, b.addr)
 	client, server := f.connect(t, b)
+	talk(t, client, server)
 	f.stop(t)
 	hearReset(t, client)
 	hearReset(t, server)

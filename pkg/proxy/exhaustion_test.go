@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -76,7 +77,7 @@ func exhaust(t *testing.T) {
 		}
 		clients[i] = fd
 	}
-	release := useUp(t)
+	giveBack := useUp(t)
 
 	to := &unix.SockaddrInet4{Addr: l.Addr().Addr().As4(), Port: int(l.Addr().Port())}
 	for _, fd := range clients {
@@ -85,12 +86,19 @@ func exhaust(t *testing.T) {
 		}
 	}
 	<-log.seen
+	// Much at once, for which no pipe is to be had. It stays open: what it gave
+	// back would serve one client only.
 	sent := make(chan error, 1)
-	go func() { sent <- send(before, 1, 1<<20) }()
-	if err := errors.Join(receive(before, 1, 1<<20), <-sent); err != nil {
-		t.Fatal(err)
+	go func() {
+		_, err := io.Copy(struct{ io.Writer }{before}, script(1, 1<<20))
+		sent <- err
+	}()
+	want, _, _ := digest(script(1, 1<<20))
+	got, _, err := digest(io.LimitReader(before, 1<<20))
+	if err := errors.Join(err, <-sent); err != nil || got != want {
+		t.Fatalf("the connection from before: %v, right bytes: %t", err, got == want)
 	}
-	release()
+	giveBack()
 
 	for _, fd := range clients {
 		if _, err := unix.Write(fd, []byte("y")); err != nil {
@@ -110,26 +118,27 @@ func exhaust(t *testing.T) {
 	}
 }
 
-// useUp opens files until no descriptor is left; the returned func closes them.
+// useUp opens files until no descriptor is left. The returned func gives all of
+// them back at one moment, by raising the limit again.
 func useUp(t *testing.T) func() {
 	t.Helper()
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 200, Max: 200}); err != nil {
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
 		t.Fatal(err)
 	}
-	var files []int
+	limit := func(n uint64) {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: was.Max}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(200)
 	for {
-		fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		_, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0) // closed by exit
 		if errors.Is(err, unix.EMFILE) {
-			break
+			return func() { limit(was.Cur) }
 		}
 		if err != nil {
 			t.Fatal(err)
-		}
-		files = append(files, fd)
-	}
-	return func() {
-		for _, fd := range files {
-			unix.Close(fd)
 		}
 	}
 }

@@ -328,6 +328,13 @@ func hear(t testing.TB, c *net.TCPConn, text string) {
 	}
 }
 
+// talk makes sure that a connection has left its connect phase.
+func talk(t testing.TB, client, server *net.TCPConn) {
+	t.Helper()
+	say(t, client, "hello")
+	hear(t, server, "hello")
+}
+
 func hearEOF(t testing.TB, c *net.TCPConn) {
 	t.Helper()
 	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {

@@ -135,6 +135,7 @@ func TestLegOptions(t *testing.T) {
 	b := newBackend(t)
 	f := open(t, proxy.Config{Timeouts: proxy.Timeouts{User: 15 * time.Second}}, b.addr)
 	client, server := f.connect(t, b)
+	talk(t, client, server) // both legs are set up
 	// The legs are what is there besides the test's own ends of them.
 	legs := map[string]bool{ // local address > peer's
 		f.Addr().String() + ">" + client.LocalAddr().String(): false,
