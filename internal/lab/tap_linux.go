@@ -1,12 +1,12 @@
 package lab
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,17 +43,19 @@ type heard struct {
 // incomingARP accepts ARP frames that come in. The bridge takes frames away
 // before a socket bound to ARP would see them, so the socket takes all frames
 // and this filter drops most.
-var incomingARP = []bpf.Instruction{
-	bpf.LoadAbsolute{Off: 12, Size: 2},
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: uint32(ethernet.EtherTypeARP), SkipTrue: 3},
-	bpf.LoadExtension{Num: bpf.ExtType},
-	bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 1},
-	bpf.RetConstant{Val: 256},
-	bpf.RetConstant{Val: 0},
+func incomingARP() ([]bpf.RawInstruction, error) {
+	return bpf.Assemble([]bpf.Instruction{
+		bpf.LoadAbsolute{Off: 12, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: uint32(ethernet.EtherTypeARP), SkipTrue: 3},
+		bpf.LoadExtension{Num: bpf.ExtType},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 1},
+		bpf.RetConstant{Val: 256},
+		bpf.RetConstant{Val: 0},
+	})
 }
 
 func (s *netSwitch) tap(h *Host, vip netip.Addr) (*tap, error) {
-	filter, err := bpf.Assemble(incomingARP)
+	filter, err := incomingARP()
 	if err != nil {
 		return nil, fmt.Errorf("assemble the ARP filter: %w", err)
 	}
@@ -74,12 +76,12 @@ func (t *tap) close() { t.conn.Close() }
 
 // asker marks the watch's questions, and the answers to them: the four bytes
 // behind it are the round.
-var asker = []byte{0x06, 'l'}
+const asker = "\x06l"
 
 // ask asks the host for the address. A cable that is down is not an error: it
 // gets no answer.
 func (t *tap) ask(round uint32) error {
-	from := binary.BigEndian.AppendUint32(bytes.Clone(asker), round)
+	from := binary.BigEndian.AppendUint32([]byte(asker), round)
 	p, err := arp.NewPacket(arp.OperationRequest, from, netip.IPv4Unspecified(), make(net.HardwareAddr, 6), t.vip)
 	if err != nil {
 		return fmt.Errorf("make an ARP probe: %w", err)
@@ -132,7 +134,7 @@ func (t *tap) parse(b []byte, now time.Time) (heard, bool) {
 	if f.UnmarshalBinary(b) != nil || p.UnmarshalBinary(f.Payload) != nil || p.SenderIP != t.vip {
 		return heard{}, false
 	}
-	if bytes.HasPrefix(p.TargetHardwareAddr, asker) {
+	if strings.HasPrefix(string(p.TargetHardwareAddr), asker) {
 		s, ok := t.answer(binary.BigEndian.Uint32(p.TargetHardwareAddr[len(asker):]), now)
 		return heard{answer: s}, ok
 	}

@@ -190,14 +190,14 @@ func (w *Watch) wait(ctx context.Context, what string, look func() bool) error {
 }
 
 // WaitOwner waits until a host that is not among the others answers for the
-// address to a question that was asked after this call.
-func (w *Watch) WaitOwner(ctx context.Context, others ...string) (Sighting, error) {
-	called, next := time.Now(), 0
+// address to a question that was asked after a moment.
+func (w *Watch) WaitOwner(ctx context.Context, after time.Time, others ...string) (Sighting, error) {
+	next := 0
 	var found Sighting
 	err := w.wait(ctx, fmt.Sprintf("an owner of %s other than %v", w.vip, others), func() bool {
 		for ; next < len(w.answers); next++ {
 			found = w.answers[next]
-			if !found.From.Before(called) && !slices.Contains(others, found.Host) {
+			if found.From.After(after) && !slices.Contains(others, found.Host) {
 				return true
 			}
 		}

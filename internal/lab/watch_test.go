@@ -75,7 +75,7 @@ func TestWatchSeesOwnersComeAndGo(t *testing.T) {
 	ctx := labtest.Context(t, 10*time.Second)
 	for _, h := range []*lab.Host{a, b, a} {
 		assign(t, h, netlink.AddrAdd)
-		s, err := w.WaitOwner(ctx)
+		s, err := w.WaitOwner(ctx, time.Now())
 		must(t, err)
 		if owners, err := l.Owners(vip); s.Host != h.Name() || err != nil || !slices.Equal(owners, []string{h.Name()}) {
 			t.Errorf("%s answers, %v have the address, %v; want %s", s.Host, owners, err, h.Name())
@@ -96,7 +96,7 @@ func TestWatchSeesTwoOwners(t *testing.T) {
 	assign(t, a, netlink.AddrAdd)
 	assign(t, b, netlink.AddrAdd)
 	for lab.Overlap(w.Answers().Doubles()) < 50*time.Millisecond || lab.Overlap(w.Assigned().Doubles()) < 50*time.Millisecond {
-		_, err := w.WaitOwner(ctx, "a")
+		_, err := w.WaitOwner(ctx, time.Now(), "a")
 		must(t, err)
 	}
 	must(t, w.Close())
@@ -114,11 +114,11 @@ func TestWatchLivesThroughLinkDown(t *testing.T) {
 	must(t, err)
 	ctx := labtest.Context(t, 10*time.Second)
 	assign(t, a, netlink.AddrAdd)
-	_, err = w.WaitOwner(ctx)
+	_, err = w.WaitOwner(ctx, time.Now())
 	must(t, err)
 	must(t, a.Cut(lab.LinkDown))
 	must(t, a.Heal())
-	_, err = w.WaitOwner(ctx)
+	_, err = w.WaitOwner(ctx, time.Now())
 	must(t, err)
 	labtest.OneOwner(t, w)
 }

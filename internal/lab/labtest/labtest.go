@@ -7,6 +7,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +38,30 @@ func run(m *testing.M, before []func() (func(), error)) int {
 		defer after()
 	}
 	return m.Run()
+}
+
+// Build is for Main: it builds a command of kshalb, such as cmd/kshalb, and puts
+// the path of the program into *path.
+func Build(command string, path *string) func() (func(), error) {
+	return func() (func(), error) {
+		root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/kshalb/kshalb").Output()
+		if err != nil {
+			return nil, fmt.Errorf("find the source of kshalb: %w", err)
+		}
+		dir, err := os.MkdirTemp("", "kshalb-test-")
+		if err != nil {
+			return nil, err
+		}
+		after := func() { os.RemoveAll(dir) }
+		*path = filepath.Join(dir, filepath.Base(command))
+		cmd := exec.Command("go", "build", "-o", *path, "./"+command)
+		cmd.Dir = strings.TrimSpace(string(root))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			after()
+			return nil, fmt.Errorf("build %s: %w\n%s", command, err, out)
+		}
+		return after, nil
+	}
 }
 
 // New returns a lab that is closed after the test. The test is skipped when this

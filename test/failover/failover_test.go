@@ -1,0 +1,158 @@
+package failover
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/kshalb/kshalb/internal/lab"
+)
+
+// The scenes play on one set of masters, one after the other; each leaves all of
+// them running.
+func TestFailover(t *testing.T) {
+	c := masters(t)
+	for _, play := range []struct {
+		name string
+		run  func(*scene)
+	}{
+		{"kill -9", killed},
+		{"kill -9 and an immediate restart", restarted},
+		{"SIGTERM", terminated},
+		{"link down", linkDown},
+		{"isolated", isolated},
+		{"SIGSTOP", frozen},
+		{"no master sees another", parted},
+		{"the holder is not heard by the others", unheard},
+		{"a standby is killed", standbyKilled},
+	} {
+		ok := t.Run(play.name, func(t *testing.T) { play.run(observe(t, c)) })
+		if !ok {
+			for name, log := range c.Lab.Logs(4000) {
+				t.Logf("output of %s:\n%s", name, log)
+			}
+			t.FailNow() // the next scene would begin in disorder
+		}
+	}
+}
+
+func killed(s *scene) {
+	fault := time.Now()
+	must(s.T, s.holder.Kshalb().Kill())
+	s.moves(fault)
+	must(s.T, s.holder.Start())
+	s.settled(fault)
+}
+
+// A restarted kshalb removes what its predecessor left before another can have
+// the address.
+func restarted(s *scene) {
+	fault := time.Now()
+	must(s.T, s.holder.Kshalb().Kill())
+	must(s.T, s.holder.Start())
+	s.settled(fault)
+}
+
+func terminated(s *scene) {
+	fault := time.Now()
+	must(s.T, s.holder.Kshalb().Stop(s.ctx))
+	if code := s.holder.Kshalb().State().ExitCode(); code != 0 {
+		s.Errorf("exit code %d after SIGTERM, want 0", code)
+	}
+	s.moves(fault)
+	if sum := s.traffic.Summary(fault, time.Now()); sum.Gap > 2*time.Second {
+		s.Errorf("no request was answered for %v: a planned stop hands the address over", sum.Gap)
+	}
+	must(s.T, s.holder.Start())
+	s.settled(fault)
+}
+
+func linkDown(s *scene) { s.cut(lab.LinkDown) }
+
+func isolated(s *scene) { s.cut(lab.Isolate) }
+
+func (s *scene) cut(f lab.Fault) {
+	fault := time.Now()
+	must(s.T, s.holder.Cut(f))
+	s.moves(fault)
+	if has, err := s.holder.Has(s.VIP); err != nil || has {
+		s.Errorf("%s, cut off, has the address still: %v, %v", s.holder.Name(), has, err)
+	}
+	must(s.T, s.holder.Heal())
+	s.settled(fault)
+}
+
+func frozen(s *scene) {
+	fault := time.Now()
+	must(s.T, s.holder.Kshalb().Pause())
+	s.moves(fault)
+	must(s.T, s.holder.Kshalb().Continue())
+	s.settled(fault)
+}
+
+// Without a majority nobody has the address: the holder lets go.
+func parted(s *scene) {
+	fault := time.Now()
+	s.part((*lab.Host).Block)
+	for { // until a second has passed without an answer
+		ctx, cancel := context.WithTimeout(s.ctx, time.Second)
+		_, err := s.watch.WaitOwner(ctx, time.Now())
+		cancel()
+		if err != nil {
+			break
+		}
+		if time.Since(fault) > limit {
+			s.Fatal("somebody has the address without a majority")
+		}
+	}
+	s.part((*lab.Host).Unblock)
+	s.owner(time.Now())
+	s.settled(fault)
+}
+
+// part does something from each master to each other one.
+func (s *scene) part(do func(from, to *lab.Host) error) {
+	s.Helper()
+	for _, a := range s.Masters {
+		for _, b := range s.Masters {
+			if a != b {
+				must(s.T, do(a.Host, b.Host))
+			}
+		}
+	}
+}
+
+// The others' messages reach the holder, its own are lost: it can't renew.
+func unheard(s *scene) {
+	fault := time.Now()
+	for _, m := range s.Masters {
+		if m != s.holder {
+			must(s.T, s.holder.Block(m.Host))
+		}
+	}
+	s.moves(fault)
+	for _, m := range s.Masters {
+		if m != s.holder {
+			must(s.T, s.holder.Unblock(m.Host))
+		}
+	}
+	s.settled(fault)
+}
+
+// The holder stays when another master goes and comes back.
+func standbyKilled(s *scene) {
+	fault := time.Now()
+	for _, m := range s.Masters {
+		if m != s.holder {
+			must(s.T, m.Kshalb().Kill())
+			must(s.T, m.Start())
+			must(s.T, m.WaitReady(s.ctx))
+		}
+	}
+	for _, span := range s.watch.Answers().Spans() {
+		if span.Host != s.holder.Name() {
+			s.Errorf("the address moved to %s", span.Host)
+		}
+	}
+	s.settled(fault)
+}
