@@ -9,6 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// working is set on an interface with carrier. Linux clears IFF_LOWER_UP at once
+// when the carrier goes; when it comes, IFF_RUNNING follows a little later, and
+// what is sent before that is lost (net/core/link_watch.c).
+const working = unix.IFF_LOWER_UP | unix.IFF_RUNNING
+
 // findLink returns the interface with the given name, or, without one, the
 // interface whose connected route holds addr. The error says what keeps it from
 // carrying an address now.
@@ -21,7 +26,7 @@ func findLink(name string, addr netip.Addr) (link, error) {
 	switch {
 	case at.RawFlags&unix.IFF_UP == 0:
 		return link{}, fmt.Errorf("interface %s is down; bring it up (ip link set %s up)", at.Name, at.Name)
-	case at.RawFlags&unix.IFF_LOWER_UP == 0:
+	case at.RawFlags&working != working:
 		return link{}, fmt.Errorf("interface %s has no carrier; see to its cable, switch port or bond", at.Name)
 	}
 	return link{index: at.Index, name: at.Name}, nil

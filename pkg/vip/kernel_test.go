@@ -50,16 +50,7 @@ func holdForever() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	go func() {
-		for {
-			m.Hold(1, time.Now().Add(500*time.Millisecond))
-			select {
-			case <-time.After(100 * time.Millisecond):
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
+	go renew(ctx, m)
 	return m.Run(ctx)
 }
 
@@ -68,13 +59,26 @@ type kernelRig struct {
 	*testing.T
 	*Manager
 	host, peer namespace
+	taken      taken
+}
+
+// taken is a log that says when the VIP has been taken. The kernel's own word,
+// RTM_NEWADDR, comes a little before the address has its route.
+type taken chan struct{}
+
+func (c taken) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("VIP taken")) {
+		c <- struct{}{}
+	}
+	return len(line), nil
 }
 
 // running starts a manager of cfg in host, in the middle of nothing held.
 func running(t *testing.T, cfg Config) *kernelRig {
 	t.Helper()
 	host, peer := cable(t)
-	m, err := New(cfg, testLog(), NewMetrics(prometheus.NewRegistry()))
+	said := make(taken, 100)
+	m, err := New(cfg, slog.New(slog.NewTextHandler(said, nil)), NewMetrics(prometheus.NewRegistry()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,15 +90,45 @@ func running(t *testing.T, cfg Config) *kernelRig {
 			t.Error(err)
 		}
 	})
-	return &kernelRig{t, m, host, peer}
+	return &kernelRig{t, m, host, peer, said}
 }
 
-// hold takes the VIP and returns when the kernel says so.
+// hold takes the VIP.
 func (k *kernelRig) hold(d time.Duration) {
 	k.Helper()
-	w := k.host.watch(k.T)
 	k.Hold(1, time.Now().Add(d))
-	w.wait(unix.RTM_NEWADDR, testVIP)
+	select {
+	case <-k.taken:
+	case <-time.After(10 * time.Second):
+		k.Fatalf("not taken: %+v", k.Status())
+	}
+}
+
+// keep takes the VIP as a lease does, and extends it until stop is called.
+func (k *kernelRig) keep() (stop func()) {
+	k.Helper()
+	ctx, cancel := context.WithCancel(k.Context())
+	done := make(chan struct{})
+	k.hold(time.Second)
+	go func() {
+		defer close(done)
+		renew(ctx, k.Manager)
+	}()
+	return func() { cancel(); <-done }
+}
+
+// renew extends the time that m holds the VIP, again and again.
+func renew(ctx context.Context, m *Manager) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		m.Hold(1, time.Now().Add(time.Second))
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (k *kernelRig) withdraw() {
@@ -164,13 +198,13 @@ func TestKernelLongInterfaceName(t *testing.T) {
 	host, _ := cable(t)
 	const long = "enp0s31f6vlan1"
 	host.do(t, func() error {
-		err := errors.Join(
+		return errors.Join(
 			netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: long}, PeerName: "end0"}),
 			configure("end0", "192.0.2.1/32"),
 			configure(long, "10.98.0.1/24"))
-		if err != nil {
-			return err
-		}
+	})
+	host.carrier(t, long)
+	host.do(t, func() error {
 		cfg := testConfig()
 		cfg.Address = netip.MustParseAddr("10.98.0.10")
 		h := newHost(cfg)
@@ -523,7 +557,7 @@ func TestKernelRedirect(t *testing.T) {
 	k.host.serve(t, "10.99.0.10:16443", "kshalb")
 	hosts := map[string]namespace{"peer": k.peer, "host": k.host}
 	for range 2 { // taken, let go and taken again
-		k.hold(time.Second)
+		stop := k.keep()
 		for name, n := range hosts {
 			if got := n.ask(t, "10.99.0.10:6443", 5*time.Second); got != "kshalb" {
 				t.Errorf("VIP:6443 answers %q to the %s, want kshalb", got, name)
@@ -531,8 +565,8 @@ func TestKernelRedirect(t *testing.T) {
 			if got := n.ask(t, "10.99.0.1:6443", 5*time.Second); got != "apiserver" {
 				t.Errorf("the host's own 6443 answers %q to the %s", got, name)
 			}
-			k.Hold(1, time.Now().Add(time.Second))
 		}
+		stop()
 		k.withdraw()
 		for name, n := range hosts {
 			if got := n.ask(t, "10.99.0.10:6443", 200*time.Millisecond); got != "" {

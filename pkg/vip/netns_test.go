@@ -78,7 +78,30 @@ func cable(t *testing.T) (host, peer namespace) {
 	})
 	host.do(t, func() error { return configure(hostIf, "10.99.0.1/24") })
 	peer.do(t, func() error { return configure(peerIf, "10.99.0.2/24") })
+	host.carrier(t, hostIf)
+	peer.carrier(t, peerIf)
 	return host, peer
+}
+
+// carrier waits until an interface has it.
+func (n namespace) carrier(t *testing.T, name string) {
+	t.Helper()
+	updates, done := make(chan netlink.LinkUpdate, 100), make(chan struct{})
+	defer close(done)
+	err := netlink.LinkSubscribeWithOptions(updates, done, netlink.LinkSubscribeOptions{Namespace: &n.fd, ListExisting: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for timeout := time.After(10 * time.Second); ; {
+		select {
+		case u := <-updates:
+			if u.Attrs().Name == name && u.Attrs().RawFlags&working == working {
+				return
+			}
+		case <-timeout:
+			t.Fatalf("%s has no carrier", name)
+		}
+	}
 }
 
 // configure brings up loopback and the interface, with an address.
