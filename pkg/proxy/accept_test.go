@@ -1,9 +1,12 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -64,5 +67,14 @@ func TestResultOf(t *testing.T) {
 		if got := resultOf(err); got != tc.want {
 			t.Errorf("%v: %s, want %s", tc.err, got, tc.want)
 		}
+	}
+}
+
+func TestListenErrorNamesTheCapability(t *testing.T) {
+	bind := netip.MustParseAddrPort("192.0.2.1:443")
+	err := listenError(bind, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EACCES)})
+	const begin = "listen on 192.0.2.1:443: permission denied; "
+	if got := err.Error(); !errors.Is(err, syscall.EACCES) || !strings.HasPrefix(got, begin) || !strings.Contains(got, "CAP_NET_BIND_SERVICE") {
+		t.Errorf("error %q", got)
 	}
 }

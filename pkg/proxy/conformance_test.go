@@ -362,7 +362,7 @@ func halfClosedSpares(t *testing.T, open opener) {
 // halfClosedSlowReader: the sender wrote all at once, only the reader is slow;
 // for a proxy a single write may take longer than the limit.
 func halfClosedSlowReader(t *testing.T, open opener) {
-	const limit, n = time.Second, 8 << 20
+	const limit, n = 2 * time.Second, 16 << 20
 	b := newBackend(t)
 	f := open(t, proxy.Config{Timeouts: proxy.Timeouts{HalfClosed: limit}}, b.addr)
 	client, server := f.connect(t, b)
