@@ -136,7 +136,7 @@ func (s *addresses) request(l link, how int) error {
 }
 
 // remove takes the VIP off this host; it leaves alone what is not ours.
-func (s *addresses) remove(link) error {
+func (s *addresses) remove() error {
 	own, err := s.find()
 	if err != nil && !errors.Is(err, ErrForeign) {
 		return err

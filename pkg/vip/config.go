@@ -23,7 +23,7 @@ type Config struct {
 	// it, chosen anew at each taking; never loopback and never one that is down.
 	Interface string
 	// Lifetime is given to the address at each Hold that extends: whole seconds,
-	// 1 s or more. It should not be shorter than the time from one such Hold to
+	// from 1 s to 1 h. It should not be shorter than the time from one such Hold to
 	// the deadline of the next, else the address goes before the deadline does.
 	// See Linger.
 	Lifetime time.Duration
@@ -46,8 +46,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("address %q is not a unicast IPv4 address; give a free one of the hosts' subnet", c.Address)
 	case len(c.Interface) > maxInterface:
 		return fmt.Errorf("interface %q is longer than the %d bytes that Linux allows", c.Interface, maxInterface)
-	case c.Lifetime < time.Second || c.Lifetime%time.Second != 0:
-		return fmt.Errorf("lifetime %v must be whole seconds, at least 1s", c.Lifetime)
+	case c.Lifetime < time.Second || c.Lifetime > time.Hour || c.Lifetime%time.Second != 0:
+		return fmt.Errorf("lifetime %v must be whole seconds from 1s to 1h", c.Lifetime)
 	}
 	seen := make(map[uint16]bool)
 	for _, r := range c.Redirects {

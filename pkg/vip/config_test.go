@@ -20,6 +20,7 @@ func TestNewRefuses(t *testing.T) {
 		`"127.0.0.1" is not`:        func(c *Config) { c.Address = netip.MustParseAddr("127.0.0.1") },
 		"longer than the 15 bytes":  func(c *Config) { c.Interface = "sixteen-bytes-xx" },
 		"lifetime 0s":               func(c *Config) { c.Lifetime = 0 },
+		"lifetime 1h0m1s":           func(c *Config) { c.Lifetime = time.Hour + time.Second },
 		"lifetime 1.5s":             func(c *Config) { c.Lifetime = 1500 * time.Millisecond },
 		"redirect of port 0 to 1":   func(c *Config) { c.Redirects = []Redirect{{0, 1}} },
 		"redirect of port 1 to 0":   func(c *Config) { c.Redirects = []Redirect{{1, 0}} },

@@ -67,7 +67,7 @@ func (f *fakeHost) assign(_ link, deadline time.Time) (bool, error) {
 	return added, nil
 }
 
-func (f *fakeHost) remove(link) error {
+func (f *fakeHost) remove() error {
 	if err := f.call("remove"); err != nil {
 		return err
 	}

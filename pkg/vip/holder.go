@@ -92,7 +92,7 @@ func (h *holder) place() error {
 }
 
 func (h *holder) removeAddress() error {
-	if err := h.host.remove(h.link); err != nil {
+	if err := h.host.remove(); err != nil {
 		return err
 	}
 	h.assigned, h.since = false, time.Now()
@@ -152,7 +152,7 @@ func (h *holder) unwind() error {
 		if err := h.undo[n].do(); err != nil {
 			err = fmt.Errorf("%s: %w", h.undo[n].what, err)
 			h.fail(err)
-			h.retryAt = time.Now().Add(retryAfter)
+			h.retryOrGiveUp()
 			return err
 		}
 		h.undo = h.undo[:n]
@@ -160,17 +160,23 @@ func (h *holder) unwind() error {
 	return nil
 }
 
-// retry tries a failed removal again, or gives it up once the kernel must have
-// removed the address: a redirect without its address does nothing.
+// retryOrGiveUp plans to try a failed removal again, unless the kernel must have
+// removed the address: what is left of a redirect without it does nothing.
+func (h *holder) retryOrGiveUp() {
+	if time.Since(h.renewedAt) <= Linger(h.lifetime) {
+		h.retryAt = time.Now().Add(retryAfter)
+		return
+	}
+	h.log.Error("VIP not removed by us; its lifetime has passed", "err", h.err)
+	h.undo, h.assigned, h.since = nil, false, time.Now()
+}
+
+// retry tries a failed removal again.
 func (h *holder) retry() error {
 	err := h.unwind()
-	switch {
-	case err == nil:
+	if err == nil {
 		h.err = nil
 		h.log.Info("VIP removed after all", "interface", h.link.name)
-	case time.Since(h.renewedAt) > Linger(h.lifetime):
-		h.log.Error("VIP not removed by us; its lifetime has passed", "err", err)
-		h.undo, h.assigned, h.since, h.retryAt = nil, false, time.Now(), time.Time{}
 	}
 	return err
 }

@@ -24,7 +24,7 @@ type host interface {
 	// assign puts the address on l or starts its lifetime anew; added says that
 	// it was not there.
 	assign(l link, deadline time.Time) (added bool, err error)
-	remove(l link) error
+	remove() error
 	redirect(deadline time.Time) error
 	unredirect() error
 	announcer

@@ -153,14 +153,14 @@ func (m *Manager) Able() error {
 }
 
 // Run does what Hold and Withdraw ask for until ctx ends, and returns with the
-// VIP withdrawn; the error says what could not be removed. It must run in the
-// network namespace that the VIP is for. Run it once at a time.
+// VIP withdrawn; the error says what could not be removed. Withdraw is quicker:
+// Run also closes what it kept open. It must run in the network namespace that
+// the VIP is for, one at a time.
 func (m *Manager) Run(ctx context.Context) error {
 	if err := m.start(); err != nil {
 		return err
 	}
 	h := newHolder(m)
-	defer m.host.close()
 	timer := time.NewTimer(0)
 	timer.Stop()
 	for {
@@ -224,6 +224,7 @@ func (m *Manager) stop(h *holder) error {
 		err = h.retry()
 	}
 	m.publish(h)
+	m.host.close()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, w := range m.waiters {
