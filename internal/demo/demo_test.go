@@ -116,7 +116,7 @@ func TestPrinter(t *testing.T) {
   the address moved to a, which answered 2000 ms after it
   100 requests, 9 failed  a 91
   longest time without an answer to a request: 1000 ms
-  two nodes with the address at the same time: 1 times, 40 ms
+  two nodes with the address at the same time: for 40 ms, in 1 cases
 
 In short
             ADDRESS MOVED   AFTER     LONGEST GAP   FAILED REQUESTS   TWO OWNERS

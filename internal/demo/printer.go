@@ -101,7 +101,7 @@ func (p *printer) owners(a act) string {
 	if len(a.doubles) == 0 {
 		return p.paint(green, "never")
 	}
-	return p.paint(red, fmt.Sprintf("%d times, %s", len(a.doubles), ms(lab.Overlap(a.doubles))))
+	return p.paint(red, fmt.Sprintf("for %s, in %d cases", ms(lab.Overlap(a.doubles)), len(a.doubles)))
 }
 
 func (p *printer) table(acts []act) {
@@ -116,7 +116,7 @@ func (p *printer) table(acts []act) {
 		fmt.Fprintf(t, "  %s\t%s to %s\t%s\t%s\t%d of %d\t%s\n", a.what, a.from, a.to, ms(a.moved),
 			ms(a.requests.Gap), a.requests.Failed, a.requests.Requests, owners)
 	}
-	t.Flush()
+	_ = t.Flush() // as with all that is printed
 }
 
 // ms writes a duration as whole milliseconds, as all figures here are.

@@ -87,7 +87,7 @@ func follow(cmd *exec.Cmd, signals <-chan os.Signal) (int, error) {
 	for {
 		select {
 		case s := <-signals:
-			cmd.Process.Signal(s) // it may have ended
+			_ = cmd.Process.Signal(s) // it may have ended
 		case err := <-ended:
 			var exit *exec.ExitError
 			if err != nil && !errors.As(err, &exit) {

@@ -18,7 +18,7 @@ func newFiles() (*os.File, string, error) {
 	if err != nil {
 		return fail(err)
 	}
-	defer unix.Close(fs)
+	defer func() { _ = unix.Close(fs) }()
 	if err := unix.FsconfigSetString(fs, "mode", "0700"); err != nil {
 		return fail(err)
 	}

@@ -19,8 +19,11 @@ type Lab struct {
 	hosts   []*Host
 	watches []*Watch
 	procs   []*Process
-	undo    []func() error // run last to first by Close
+	undo    []func() // run last to first by Close
 }
+
+// maxHosts is bounded by the last byte of their MAC addresses.
+const maxHosts = 250
 
 // ErrClosed is returned by what a closed lab is asked for.
 var ErrClosed = errors.New("the lab is closed")
@@ -41,7 +44,7 @@ func (l *Lab) build() error {
 		return err
 	}
 	l.dir = dir
-	l.undo = append(l.undo, files.Close)
+	l.undo = append(l.undo, func() { files.Close() })
 
 	if l.sw, err = newSwitch(); err != nil {
 		return err
@@ -77,6 +80,9 @@ func (l *Lab) AddHost(name string, addrs ...netip.Prefix) (*Host, error) {
 		if h.name == name {
 			return nil, fmt.Errorf("add host %s: there is one already", name)
 		}
+	}
+	if len(l.hosts) == maxHosts {
+		return nil, fmt.Errorf("add host %s: there are %d already", name, maxHosts)
 	}
 	h, err := newHost(l, name, len(l.hosts)+1, addrs)
 	if err != nil {
@@ -122,7 +128,7 @@ func (l *Lab) Close() error {
 		errs = append(errs, p.Kill())
 	}
 	for i := len(undo) - 1; i >= 0; i-- {
-		errs = append(errs, undo[i]())
+		undo[i]()
 	}
 	return errors.Join(errs...)
 }

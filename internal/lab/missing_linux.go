@@ -59,7 +59,8 @@ func tryBridge(*namespace) error {
 	if err != nil {
 		return err
 	}
-	return s.close()
+	s.close()
+	return nil
 }
 
 func tryVeth(ns *namespace) error {

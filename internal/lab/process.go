@@ -71,7 +71,7 @@ func (l *Lab) start(p *Process) error {
 }
 
 func (p *Process) wait() {
-	p.cmd.Wait() // its verdict is in ProcessState
+	_ = p.cmd.Wait() // its verdict is in ProcessState
 	p.ended = time.Now()
 	close(p.done)
 }

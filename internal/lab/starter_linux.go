@@ -45,8 +45,7 @@ func (s *starter) start(ns *namespace, cmd *exec.Cmd) error {
 }
 
 // close ends the thread. All processes must have been waited for.
-func (s *starter) close() error {
+func (s *starter) close() {
 	close(s.jobs)
 	<-s.done
-	return nil
 }

@@ -37,7 +37,7 @@ func newSwitch() (*netSwitch, error) {
 	return &netSwitch{ns: ns, bridge: br.Index, wall: &wall{ns: ns}}, nil
 }
 
-func (s *netSwitch) close() error { return s.ns.close() }
+func (s *netSwitch) close() { s.ns.close() }
 
 // plug lays a cable from a new port to eth0 of the namespace.
 func (s *netSwitch) plug(port string, mac net.HardwareAddr, to *namespace) (*netlink.Veth, error) {

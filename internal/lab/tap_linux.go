@@ -72,7 +72,7 @@ func (s *netSwitch) tap(h *Host, vip netip.Addr) (*tap, error) {
 	return t, nil
 }
 
-func (t *tap) close() { t.conn.Close() }
+func (t *tap) close() { _ = t.conn.Close() }
 
 // asker marks the watch's questions, and the answers to them: the four bytes
 // behind it are the round.

@@ -52,7 +52,7 @@ func Build(command string, path *string) func() (func(), error) {
 		if err != nil {
 			return nil, err
 		}
-		after := func() { os.RemoveAll(dir) }
+		after := func() { _ = os.RemoveAll(dir) }
 		*path = filepath.Join(dir, filepath.Base(command))
 		cmd := exec.Command("go", "build", "-o", *path, "./"+command)
 		cmd.Dir = strings.TrimSpace(string(root))

@@ -6,6 +6,7 @@ package traffic
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -111,7 +112,7 @@ func (t *Traffic) WaitAnswers(ctx context.Context, n int, after time.Time) error
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("wait for answered requests: %w; the last one says: %v", context.Cause(ctx), t.lastErr())
+			return fmt.Errorf("wait for answered requests: %w", errors.Join(context.Cause(ctx), t.lastErr()))
 		}
 	}
 }
