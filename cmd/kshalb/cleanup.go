@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kshalb/kshalb/internal/app"
 	"github.com/kshalb/kshalb/internal/config"
-	"github.com/kshalb/kshalb/pkg/vip"
 )
 
 func newCleanup() *cobra.Command {
@@ -17,7 +17,7 @@ func newCleanup() *cobra.Command {
 tables that carry its mark, and nothing else. run does the same when it starts.
 Stop a running kshalb first: its own table is refused, not removed.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return vip.Cleanup(newLogger(cmd.ErrOrStderr(), config.Log{Level: slog.LevelInfo}))
+			return app.Cleanup(newLogger(cmd.ErrOrStderr(), config.Log{Level: slog.LevelInfo}))
 		},
 	}
 }

@@ -30,7 +30,8 @@ func run(args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err != nil {
+	var silent exitError
+	if err != nil && !errors.As(err, &silent) {
 		printError(err)
 	}
 	return exitCode(err)
@@ -53,12 +54,20 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() + " (see kshalb --help)" }
 func (e usageError) Unwrap() error { return e.err }
 
+// exitError is the exit code of a command that has said all by itself.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
 func exitCode(err error) int {
+	var said exitError
 	var usage usageError
 	var problems *config.Error
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &said):
+		return int(said)
 	case errors.As(err, &usage) || errors.As(err, &problems):
 		return exitUsage
 	}

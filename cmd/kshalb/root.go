@@ -21,7 +21,7 @@ It runs on every master and needs no API server, no etcd and no credentials.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(), newCheck(), newStatus(), newCleanup(), newVersion())
+	root.AddCommand(newRun(), newCheck(), newStatus(), newCleanup(), newDemo(), newVersion())
 	requireKnownArgs(root)
 	return root
 }

@@ -118,12 +118,20 @@ func (s *Server) Run(ctx context.Context) error {
 		err = errors.Join(err, srv.Close()) // a client was too slow
 	}
 	for range running {
-		<-failed
+		err = errors.Join(err, ended(<-failed))
 	}
 	if err != nil {
 		return fmt.Errorf("serve the admin API: %w", err)
 	}
 	return nil
+}
+
+// ended is what an orderly end of Serve leaves of its error.
+func ended(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }
 
 func (s *Server) close() error {

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"golang.org/x/sys/unix"
 
@@ -57,3 +58,7 @@ func checkCapabilities() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Cleanup removes the addresses and rules that a killed kshalb left on this
+// host, found by their mark, and nothing else.
+func Cleanup(log *slog.Logger) error { return vip.Cleanup(log) }

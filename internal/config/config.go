@@ -72,7 +72,7 @@ func (d *decoder) document(data []byte) *yaml.Node {
 	var doc, next yaml.Node
 	in := yaml.NewDecoder(bytes.NewReader(data))
 	err := in.Decode(&doc)
-	if err == io.EOF || err == nil && doc.Content[0].Tag == "!!null" {
+	if errors.Is(err, io.EOF) || err == nil && doc.Content[0].Tag == "!!null" {
 		d.report("", "is empty; reference.yaml in the documentation shows every key")
 		return nil
 	}
@@ -85,7 +85,7 @@ func (d *decoder) document(data []byte) *yaml.Node {
 		d.lines[""] = next.Line
 		d.report("", "a second YAML document begins here; write one only")
 		return nil
-	case err != io.EOF:
+	case !errors.Is(err, io.EOF):
 		d.syntax(err)
 		return nil
 	}

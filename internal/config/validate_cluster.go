@@ -72,7 +72,7 @@ func (d *decoder) election(raw rawElection) Election {
 		d.report(at, "a lease of %v renewed every %v bears no lost message; write a lease of three times renew or more",
 			raw.Lease, raw.Renew)
 	}
-	return Election{Lease: raw.Lease, Renew: raw.Renew}
+	return Election(raw)
 }
 
 // voters holds the peers against the VIPs, which cannot be without.

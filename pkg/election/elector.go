@@ -245,15 +245,13 @@ func (e *Elector) untilNext() time.Duration {
 	return max(time.Until(next), 0)
 }
 
-// call runs f in the loop and waits for it; false when Run has ended.
-func (e *Elector) call(f func(now time.Time)) bool {
+// call runs f in the loop and waits for it; not at all when Run has ended.
+func (e *Elector) call(f func(now time.Time)) {
 	ran := make(chan struct{})
 	select {
 	case e.calls <- func(now time.Time) { f(now); close(ran) }:
 		<-ran
-		return true
 	case <-e.done:
-		return false
 	}
 }
 

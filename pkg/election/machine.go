@@ -27,6 +27,7 @@ type Lease struct {
 // Phase is what a machine is doing.
 type Phase uint8
 
+// The phases. A machine begins in Standby.
 const (
 	Standby     Phase = iota // not asking
 	Campaigning              // asking for a free VIP
@@ -99,6 +100,7 @@ func (m *Machine) Tick(now time.Time) {
 		}
 	case Holding:
 		m.tickHolding(now)
+	case Resigning: // waits for Withdrawn
 	}
 }
 
@@ -117,6 +119,7 @@ func (m *Machine) Next() time.Time {
 		return m.nextAsk
 	case Campaigning:
 		return m.nextAsk
+	case Resigning: // waits for Withdrawn
 	}
 	return time.Time{}
 }
@@ -194,6 +197,7 @@ func (m *Machine) Resign(now time.Time, successor, why string) {
 		m.giveUp(now, why)
 	case Holding:
 		m.resign(successor, why)
+	case Standby, Resigning:
 	}
 }
 

@@ -18,6 +18,7 @@ type Owner struct {
 // Fitness says how well a node could hold a VIP.
 type Fitness uint8
 
+// The degrees of fitness, worst first.
 const (
 	Unable Fitness = iota // it cannot: no interface, no carrier, or it only votes
 	Able                  // it can carry the address, but reaches no ready backend

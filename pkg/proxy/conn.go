@@ -33,7 +33,7 @@ func (c *conn) attach(backend *net.TCPConn) bool {
 	defer c.mu.Unlock()
 	c.cancel()
 	if c.gone {
-		resetLeg(backend)
+		_ = resetLeg(backend) // it is closed whatever this says
 		return false
 	}
 	c.backend = backend

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -268,7 +267,7 @@ func script(seed byte, n int64) io.Reader {
 }
 
 func digest(r io.Reader) (sum [sha256.Size]byte, n int64, err error) {
-	var h hash.Hash = sha256.New()
+	h := sha256.New()
 	// Hidden behind a plain Reader, so that tests see the bytes themselves.
 	n, err = io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{r}, make([]byte, 64<<10))
 	return [sha256.Size]byte(h.Sum(nil)), n, err

@@ -1,0 +1,62 @@
+# kshalb: what can be made. `make help` lists it.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+GO ?= go
+# Flags for `go test`: -race needs a C compiler, so it is left to those who have one.
+GOTESTFLAGS ?=
+SIM_SECONDS ?= 20000
+FUZZTIME ?= 1m
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+.PHONY: need-go
+need-go:
+	@command -v $(GO) >/dev/null || { echo "make: $(GO) is missing; get Go 1.26 or newer (apt-get install golang, or go.dev/dl)" >&2; exit 1; }
+
+.PHONY: build
+build: need-go ## the static binary, bin/kshalb
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o bin/kshalb ./cmd/kshalb
+
+.PHONY: demo
+demo: build ## three masters in namespaces: requests go on while their holder is killed
+	bin/kshalb demo
+
+.PHONY: test
+test: need-go ## every test that needs nothing but this machine
+	$(GO) test $(GOTESTFLAGS) ./...
+
+.PHONY: e2e
+e2e: need-go ## client-go through the VIP in front of three real kube-apiservers (builds them once)
+	test/e2e/run
+
+.PHONY: bench
+bench: need-go ## what the relay and its parts cost
+	$(GO) test -run '^$$' -bench . -benchmem ./bench/... ./pkg/...
+
+.PHONY: sim
+sim: need-go ## a million simulated seconds of elections with every fault (SIM_SECONDS for each of 50 seeds)
+	$(GO) test -run TestNeverTwoOwners -timeout 6h ./pkg/election -sim.seconds $(SIM_SECONDS) -sim.seeds 50
+
+.PHONY: fuzz
+fuzz: need-go ## every fuzz target, for FUZZTIME each
+	@for target in $$(grep -rl '^func Fuzz' --include='*_test.go' pkg internal | xargs grep -Ho '^func Fuzz[A-Za-z]*' | sed 's/:func /:/'); do \
+		$(GO) test -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) "./$$(dirname "$${target%%:*}")"; \
+	done
+
+.PHONY: check
+check: need-go ## vet, lint, go fix and known vulnerabilities
+	$(GO) vet ./...
+	test -z "$$($(GO) fix -diff ./... | tee /dev/stderr)"
+	$(TOOL) golangci-lint run ./...
+	cd test/e2e && $(GO) vet ./...
+	@.ci/vulnerabilities
+
+.PHONY: clean
+clean: ## what the targets made
+	rm -rf bin .cache
