@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,9 +28,6 @@ It runs as root, or as an ordinary user in a user namespace.`,
 			if ran {
 				return exitError(code)
 			}
-			if err := missing(lab.Missing()); err != nil {
-				return err
-			}
 			binary, err := os.Executable()
 			if err != nil {
 				return fmt.Errorf("find this program: %w", err)
@@ -43,19 +38,6 @@ It runs as root, or as an ordinary user in a user namespace.`,
 			}, cmd.OutOrStdout())
 		},
 	}
-}
-
-// missing says all that this machine lacks, and how to get it.
-func missing(lacks []lab.Lack) error {
-	if len(lacks) == 0 {
-		return nil
-	}
-	var text strings.Builder
-	text.WriteString("this machine lacks what the demo needs:")
-	for _, l := range lacks {
-		fmt.Fprintf(&text, "\n  %s: %v\n    %s", l.What, l.Err, l.Fix)
-	}
-	return errors.New(text.String())
 }
 
 func isTerminal(f *os.File) bool {
