@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 )
 
 // privateOffset is the distance from a VIP's port to the port where its socket
@@ -53,15 +54,17 @@ func (d *decoder) place(at string, raw rawListener, c *Config) (address, bind ne
 func (d *decoder) placeAtVIP(at string, raw rawListener, vips []VIP) (address, bind netip.AddrPort) {
 	var names []string
 	for _, v := range vips {
-		if v.Name == raw.VIP {
-			address = netip.AddrPortFrom(v.Address, uint16(raw.Port))
-		}
 		names = append(names, v.Name)
 	}
-	if !address.IsValid() {
+	i := slices.Index(names, raw.VIP)
+	if i < 0 {
 		d.unknownName(at+".vip", "VIP", raw.VIP, names)
 		return
 	}
+	if !vips[i].Address.IsValid() {
+		return // reported before
+	}
+	address = netip.AddrPortFrom(vips[i].Address, uint16(raw.Port))
 	private := raw.PrivatePort
 	switch {
 	case raw.Port == 0: // reported before
