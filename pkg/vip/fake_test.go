@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -39,10 +40,8 @@ func (f *fakeHost) call(name string, deadline ...time.Time) error {
 	if wait > 0 {
 		<-time.After(wait)
 	}
-	for _, d := range deadline {
-		if past(d) {
-			return errPast
-		}
+	if slices.ContainsFunc(deadline, past) {
+		return errPast
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
