@@ -8,6 +8,9 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // entered marks the environment of a program that runs inside.
@@ -22,7 +25,10 @@ const entered = "KSHALB_LAB_ENTERED"
 //
 // The error says what keeps the kernel from it and how to change that.
 func Enter() (ran bool, code int, err error) {
-	if isInside() || canMake() {
+	if isInside() {
+		return false, 0, inherit()
+	}
+	if canMake() {
 		return false, 0, nil
 	}
 	code, err = again()
@@ -34,6 +40,16 @@ func Enter() (ran bool, code int, err error) {
 
 // isInside reports whether Enter has run this program again.
 func isInside() bool { return os.Getenv(entered) != "" }
+
+// inherit makes the new namespace fit for programs that use loopback.
+func inherit() error {
+	nl, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("open netlink in a new namespace: %w", err)
+	}
+	defer nl.Close()
+	return loopbackUp(nl)
+}
 
 // canMake reports whether this process may make network namespaces.
 func canMake() bool {

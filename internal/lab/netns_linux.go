@@ -29,15 +29,23 @@ func newNamespace() (*namespace, error) {
 		return nil, fmt.Errorf("open netlink in a new namespace: %w", err)
 	}
 	n.nl = nl
+	if err := loopbackUp(nl); err != nil {
+		n.close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// loopbackUp sets loopback up in a new namespace, where it is down.
+func loopbackUp(nl *netlink.Handle) error {
 	lo, err := nl.LinkByName("lo")
 	if err == nil {
 		err = nl.LinkSetUp(lo)
 	}
 	if err != nil {
-		n.close()
-		return nil, fmt.Errorf("set loopback up in a new namespace: %w", err)
+		return fmt.Errorf("set loopback up in a new namespace: %w", err)
 	}
-	return n, nil
+	return nil
 }
 
 func (n *namespace) open() error {

@@ -9,6 +9,10 @@ import (
 // operator or another program put it there. It is left alone.
 var ErrForeign = errors.New("the address is on this host already and not by kshalb")
 
+// ErrNoInterface says that the interface that the configuration names is not on
+// this host.
+var ErrNoInterface = errors.New("the interface does not exist")
+
 // link is an interface that carries, or could carry, the VIP.
 type link struct {
 	index int

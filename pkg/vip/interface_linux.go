@@ -38,7 +38,7 @@ func linkFor(name string, addr netip.Addr) (netlink.Link, error) {
 	}
 	l, err := netlink.LinkByName(name)
 	if errors.As(err, &netlink.LinkNotFoundError{}) {
-		return nil, fmt.Errorf("interface %s does not exist; name another one (ip link lists them)", name)
+		return nil, fmt.Errorf("look up %s: %w; name another one (ip link lists them)", name, ErrNoInterface)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look up interface %s: %w", name, err)

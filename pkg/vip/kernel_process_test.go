@@ -14,6 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
+
+	"github.com/kshalb/kshalb/internal/lab/labtest"
 )
 
 // childEnv makes the test binary a daemon that holds the test's VIP until it is
@@ -22,7 +24,7 @@ const childEnv = "KSHALB_VIP_TEST_HOLD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) == "" {
-		os.Exit(m.Run())
+		labtest.Main(m)
 	}
 	if err := holdForever(); err != nil {
 		fmt.Println("child:", err)
