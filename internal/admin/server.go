@@ -45,14 +45,14 @@ func Listen(cfg Config, handler http.Handler, log *slog.Logger) (*Server, error)
 	if cfg.HTTP.IsValid() {
 		l, err := net.Listen("tcp", cfg.HTTP.String())
 		if err != nil {
-			return nil, fmt.Errorf("open the admin address %s: %w (admin.http sets another)", cfg.HTTP, err)
+			return nil, fmt.Errorf("open the admin address %s: %w (admin.http sets another)", cfg.HTTP, cause(err))
 		}
 		s.listeners = append(s.listeners, l)
 	}
 	if cfg.Socket != "" {
 		l, err := listenSocket(cfg.Socket)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("open the admin socket %s: %w (admin.socket sets another)", cfg.Socket, err), s.close())
+			return nil, errors.Join(fmt.Errorf("open the admin socket %s: %w (admin.socket sets another)", cfg.Socket, cause(err)), s.close())
 		}
 		s.listeners = append(s.listeners, l)
 	}
@@ -84,11 +84,24 @@ func removeStale(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return errors.New("the path exists and is not a socket")
 	}
-	if conn, err := net.Dial("unix", path); err == nil {
+	conn, err := net.Dial("unix", path)
+	switch {
+	case err == nil:
 		conn.Close()
 		return errors.New("another kshalb serves it")
+	case errors.Is(err, syscall.ECONNREFUSED): // nobody listens
+		return os.Remove(path)
 	}
-	return os.Remove(path)
+	return err // EAGAIN, say: somebody listens and is frozen
+}
+
+// cause is the innermost error: those of package net around it repeat the
+// address.
+func cause(err error) error {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno
+	}
+	return err
 }
 
 // Run serves until ctx ends, and closes what Listen opened.
