@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,7 @@ func newStatus() *cobra.Command {
 				enc.SetIndent("", "  ")
 				return enc.Encode(node)
 			}
-			return node.WriteText(cmd.OutOrStdout())
+			return node.WriteText(cmd.OutOrStdout(), time.Now())
 		},
 	}
 	cmd.Flags().StringVar(&socket, "socket", "/run/kshalb/kshalb.sock", "admin socket `PATH` of the running kshalb")

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// WriteText writes n for a person to read, in plain text.
-func (n Node) WriteText(w io.Writer) error {
+// WriteText writes n for a person who reads it at now, in plain text.
+func (n Node) WriteText(w io.Writer, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	ready := "ready"
 	if !n.Ready {
 		ready = "not ready: " + n.Reason
 	}
 	fmt.Fprintf(t, "%s\t%s\t(cluster %s, version %s, up %s)\n", cmp.Or(n.Name, "this machine"), ready,
-		cmp.Or(n.Cluster, "none"), n.Version, time.Since(n.Started).Round(time.Second))
+		cmp.Or(n.Cluster, "none"), n.Version, now.Sub(n.Started).Round(time.Second))
 	if len(n.VIPs) > 0 {
 		fmt.Fprintln(t, "\nVIP\tADDRESS\tHOLDER\tTERM\tTHIS NODE\tLEASE LEFT\tFENCE\tWHY NOT HERE")
 	}
@@ -33,7 +33,7 @@ func (n Node) WriteText(w io.Writer) error {
 	fmt.Fprintln(t, "\nLISTENER\tADDRESS\tBACKEND\tSTATE\tSINCE\tACTIVE\tTOTAL\tWHY")
 	for _, l := range n.Listeners {
 		for _, b := range l.Backends {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Name, l.Address, b.Address, b.State, b.sinceText(), b.Active, b.Connections, cmp.Or(b.Reason, "-"))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Name, l.Address, b.Address, b.State, b.sinceText(now), b.Active, b.Connections, cmp.Or(b.Reason, "-"))
 		}
 	}
 	return t.Flush()
@@ -60,9 +60,9 @@ func (v VIP) fenceText() string {
 	return cmp.Or(text, "-")
 }
 
-func (b Backend) sinceText() string {
+func (b Backend) sinceText(now time.Time) string {
 	if b.Since.IsZero() {
 		return "-"
 	}
-	return time.Since(b.Since).Round(time.Second).String()
+	return now.Sub(b.Since).Round(time.Second).String()
 }

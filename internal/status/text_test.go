@@ -1,0 +1,80 @@
+package status
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+func ago(d time.Duration) time.Time { return now.Add(-d) }
+
+// nodes are what the golden files of their names show.
+var nodes = map[string]Node{
+	"holder": {
+		Name: "master1", Cluster: "kshalb", Version: "v0.1.0", Started: ago(26*time.Hour + 700*time.Millisecond), Ready: true,
+		VIPs: []VIP{{
+			Name: "apiserver", Address: "192.168.0.10", Interface: "eth0", Holder: "master1", Term: 12, Assigned: true,
+			LeaseRemaining: 0.4321, State: "holding", Fence: []Fence{{"deadline", true}, {"lifetime", true}},
+		}},
+		Peers: []Peer{{"master1", "192.168.0.1", "self"}, {"master2", "192.168.0.2", "alive"}, {"master3", "192.168.0.3", "dead"}},
+		Listeners: []Listener{{
+			Name: "apiserver", Address: "192.168.0.10:6443", Bind: "192.168.0.10:16443", Active: 3,
+			Backends: []Backend{
+				{Address: "192.168.0.1:6443", State: "up", Since: ago(time.Hour), Active: 2, Connections: 40213},
+				{Address: "192.168.0.2:6443", State: "up", Since: ago(90 * time.Second), Active: 1, Connections: 7},
+				{Address: "192.168.0.3:6443", State: "down", Since: ago(3400 * time.Millisecond), Reason: "connection refused", Connections: 9},
+			},
+		}},
+	},
+	"standby": {
+		Name: "master2", Cluster: "kshalb", Version: "v0.1.0", Started: ago(time.Second), Reason: "its vote is silent after the start",
+		VIPs: []VIP{{
+			Name: "apiserver", Address: "192.168.0.10", State: "silent", Reason: "another node holds it",
+			Fence: []Fence{{"deadline", false}, {"lifetime", false}},
+		}},
+		Peers: []Peer{{"master1", "192.168.0.1", "unknown"}, {"master2", "192.168.0.2", "self"}},
+		Listeners: []Listener{{
+			Name: "apiserver", Address: "192.168.0.10:6443",
+			Backends: []Backend{{Address: "192.168.0.1:6443", State: "unknown"}},
+		}},
+	},
+	"alone": {
+		Version: "v0.1.0", Started: now, Ready: true,
+		Listeners: []Listener{
+			{Name: "default", Address: "127.0.0.1:6443", Backends: []Backend{{Address: "192.168.0.1:6443", State: "up", Since: now}}},
+			{Name: "other", Address: "127.0.0.1:443", Backends: []Backend{{Address: "192.168.0.1:443", State: "up", Since: now}}},
+		},
+	},
+}
+
+func TestWriteText(t *testing.T) {
+	for name, n := range nodes {
+		t.Run(name, func(t *testing.T) {
+			var got strings.Builder
+			if err := n.WriteText(&got, now); err != nil {
+				t.Fatal(err)
+			}
+			file := "testdata/" + name + ".txt"
+			if *update {
+				if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatalf("%v; write it with -update", err)
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", file, diff)
+			}
+		})
+	}
+}
