@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,6 +35,7 @@ type App struct {
 	services []*service
 	floats   []*float
 	cluster  *cluster // nil when there is no VIP
+	stopping atomic.Bool
 }
 
 // metrics are those of the packages, all on one registry.
@@ -125,14 +127,28 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, opened.run())
 	}
+	defer context.AfterFunc(ctx, func() { a.stopping.Store(true) })()
 	a.log.Info("kshalb is running", "version", a.version, "node", a.self.Name, "vips", len(a.floats), "listeners", len(a.services))
 	return runTasks(ctx, a.tasks(server), a.log)
 }
 
-// open opens all sockets, after it has removed what a killed predecessor left.
+// open opens all sockets, and then removes what a killed predecessor left: a
+// kshalb that still runs keeps the sockets, and so its address too.
 func (a *App) open(opened *undo) (*admin.Server, error) {
 	if err := a.checkHost(); err != nil {
 		return nil, err
+	}
+	server, err := admin.Listen(admin.Config{HTTP: a.cfg.Admin.HTTP, Socket: a.cfg.Admin.Socket},
+		admin.NewHandler(admin.Source{Status: a.Status, Metrics: a.registry}, a.log), a.log)
+	if err != nil {
+		return nil, err
+	}
+	opened.push(func() error { return server.Run(endedContext()) })
+	if a.cluster != nil {
+		if err := a.cluster.gossip.Open(); err != nil {
+			return nil, err
+		}
+		opened.push(func() error { return a.cluster.gossip.Run(endedContext()) })
 	}
 	for _, s := range a.services {
 		if err := s.listener.Listen(); err != nil {
@@ -141,13 +157,9 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 		opened.push(func() error { return s.listener.Run(endedContext()) })
 	}
 	if a.cluster != nil {
-		if err := a.cluster.gossip.Open(); err != nil {
-			return nil, err
-		}
-		opened.push(func() error { return a.cluster.gossip.Run(endedContext()) })
+		return server, vip.Cleanup(a.log)
 	}
-	return admin.Listen(admin.Config{HTTP: a.cfg.Admin.HTTP, Socket: a.cfg.Admin.Socket},
-		admin.NewHandler(admin.Source{Status: a.Status, Metrics: a.registry}, a.log), a.log)
+	return server, nil
 }
 
 // endedContext makes a Run only close what was opened for it.
@@ -160,9 +172,9 @@ func endedContext() context.Context {
 // tasks lists everything that runs, in the order of its start. The election
 // comes last, so that on stop the VIP leaves first.
 func (a *App) tasks(server *admin.Server) []task {
-	tasks := []task{{"admin", server.Run, stopSlack}}
+	tasks := []task{{"admin", server.Run, stopSlack}, listening(a.services)}
 	for _, s := range a.services {
-		tasks = append(tasks, s.tasks()...)
+		tasks = append(tasks, task{"checks of " + s.cfg.Name, s.checker.Run, s.cfg.Check.Timeout + stopSlack})
 	}
 	if a.cluster == nil {
 		return tasks

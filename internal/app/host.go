@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -20,7 +21,7 @@ var needed = []struct {
 }
 
 // checkHost asks what must be true before anything is opened: capabilities and
-// interfaces. It removes what a killed predecessor left.
+// interfaces. It changes nothing.
 func (a *App) checkHost() error {
 	if len(a.floats) == 0 {
 		return nil
@@ -28,14 +29,11 @@ func (a *App) checkHost() error {
 	if err := checkCapabilities(); err != nil {
 		return err
 	}
-	if err := vip.Cleanup(a.log); err != nil {
-		return err
-	}
 	for _, f := range a.floats {
 		err := f.manager.Able()
 		switch {
-		case errors.Is(err, vip.ErrForeign):
-			return fmt.Errorf("vip %s: %w", f.cfg.Name, err)
+		case errors.Is(err, vip.ErrForeign), errors.Is(err, vip.ErrNoInterface):
+			return err
 		case err != nil: // may pass: no carrier yet, say
 			a.log.Warn("this node cannot hold the VIP yet", "vip", f.cfg.Name, "reason", err)
 		}
@@ -50,13 +48,16 @@ func checkCapabilities() error {
 	if err := unix.Capget(&header, &data[0]); err != nil {
 		return fmt.Errorf("ask for this process's capabilities: %w", err)
 	}
-	var errs []error
+	var missing []string
 	for _, n := range needed {
 		if data[n.capability/32].Effective&(1<<(n.capability%32)) == 0 {
-			errs = append(errs, fmt.Errorf("%s is missing, needed to %s: run as root, or give it to the container or the unit", n.name, n.why))
+			missing = append(missing, fmt.Sprintf("%s (to %s)", n.name, n.why))
 		}
 	}
-	return errors.Join(errs...)
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("this process lacks %s: run it as root, or give the container or the unit what is missing", strings.Join(missing, " and "))
 }
 
 // Cleanup removes the addresses and rules that a killed kshalb left on this

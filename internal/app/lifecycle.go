@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -19,41 +20,39 @@ type task struct {
 // to end by itself, which is a failure. Then it stops them in reverse order,
 // one after the other, each within its time, and returns what went wrong.
 func runTasks(ctx context.Context, tasks []task, log *slog.Logger) error {
-	type ending struct {
-		name string
-		err  error
-	}
-	ended := make(chan ending, len(tasks))
-	stops := make([]func() error, 0, len(tasks))
-	for _, t := range tasks {
+	ended := make(chan int, len(tasks))
+	stops := make([]func() error, len(tasks))
+	for i, t := range tasks {
 		tctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		done := make(chan error, 1)
 		go func() {
-			err := t.run(tctx)
-			done <- err
-			ended <- ending{t.name, err}
+			done <- t.run(tctx)
+			ended <- i
 		}()
-		stops = append(stops, func() error {
+		stops[i] = func() error {
 			cancel()
 			return awaitEnd(t, done)
-		})
+		}
 	}
 
-	var errs []error
+	failed := -1
 	select {
 	case <-ctx.Done():
 		log.Info("stopping", "reason", context.Cause(ctx))
-	case e := <-ended:
-		if e.err == nil {
-			e.err = errors.New("ended by itself")
-		}
-		errs = append(errs, fmt.Errorf("%s: %w", e.name, e.err))
-		log.Error("stopping", "reason", errs[0])
+	case failed = <-ended:
+		log.Error("stopping", "reason", tasks[failed].name+" ended by itself")
 	}
-	for i := len(stops) - 1; i >= 0; i-- {
-		if err := stops[i](); err != nil && (len(errs) == 0 || !errors.Is(errs[0], errors.Unwrap(err))) {
+	var errs []error
+	for i, stop := range slices.Backward(stops) {
+		err := stop()
+		if i != failed {
 			errs = append(errs, err)
+			continue
 		}
+		if err == nil {
+			err = fmt.Errorf("%s: ended by itself", tasks[i].name)
+		}
+		errs = slices.Insert(errs, 0, err) // the cause first
 	}
 	return errors.Join(errs...)
 }

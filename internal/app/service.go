@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -55,20 +56,20 @@ func newProber(check config.Check, listener string, log *slog.Logger) (health.Pr
 	case config.CheckHTTP:
 		return health.HTTP(check.Path), nil
 	}
-	cas, err := loadCAs(check, listener, log)
+	cas, err := loadCAs(check, clusterCA, log.With("listener", listener))
 	return health.HTTPS(check.Path, cas, ""), err
 }
 
 // loadCAs returns what an https check verifies against: caFile, else the
 // cluster's CA where it is there, else nothing, with a warning.
-func loadCAs(check config.Check, listener string, log *slog.Logger) (*x509.CertPool, error) {
+func loadCAs(check config.Check, clusterCA string, log *slog.Logger) (*x509.CertPool, error) {
 	path := check.CAFile
 	if path == "" {
 		path = clusterCA
 	}
 	pem, err := os.ReadFile(path)
 	if check.CAFile == "" && errors.Is(err, fs.ErrNotExist) {
-		log.Warn("backends' certificates are not verified: there is no check.caFile and no "+clusterCA, "listener", listener)
+		log.Warn("backends' certificates are not verified: there is no check.caFile and no " + clusterCA)
 		return nil, nil
 	}
 	if err != nil {
@@ -81,10 +82,26 @@ func loadCAs(check config.Check, listener string, log *slog.Logger) (*x509.CertP
 	return roots, nil
 }
 
-// tasks are what runs for this service, in the order of their start.
-func (s *service) tasks() []task {
-	return []task{
-		{"listener " + s.cfg.Name, s.listener.Run, s.cfg.Timeouts.Drain + stopSlack},
-		{"checks of " + s.cfg.Name, s.checker.Run, s.cfg.Check.Timeout + stopSlack},
+// listening is the task of all listeners. They are one, so that on stop none of
+// them accepts while another one drains.
+func listening(services []*service) task {
+	t := task{name: "listeners", stop: stopSlack}
+	for _, s := range services {
+		t.stop = max(t.stop, s.cfg.Timeouts.Drain+stopSlack)
 	}
+	t.run = func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		ended := make(chan error, len(services))
+		for _, s := range services {
+			go func() { ended <- s.listener.Run(ctx) }()
+		}
+		var errs []error
+		for range services {
+			errs = append(errs, <-ended)
+			cancel()
+		}
+		return errors.Join(errs...)
+	}
+	return t
 }

@@ -27,6 +27,9 @@ func (a *App) Status() status.Node {
 		}
 	}
 	n.Reason = whyNotReady(n)
+	if a.stopping.Load() {
+		n.Reason = "it is stopping"
+	}
 	n.Ready = n.Reason == ""
 	return n
 }

@@ -1,0 +1,272 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kshalb/kshalb/internal/admin"
+	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/status"
+)
+
+// logged is a log that a test waits on.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	grew chan struct{} // one slot
+}
+
+func newLogged() *logged { return &logged{grew: make(chan struct{}, 1)} }
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case l.grew <- struct{}{}:
+	default:
+	}
+	return l.text.Write(b)
+}
+
+func (l *logged) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Count(l.text.Bytes(), []byte(text))
+}
+
+func (l *logged) wait(t *testing.T, text string) {
+	t.Helper()
+	for l.count(text) == 0 {
+		select {
+		case <-l.grew:
+		case <-t.Context().Done():
+			t.Fatal(context.Cause(t.Context()))
+		case <-time.After(20 * time.Second):
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			t.Fatalf("the log never said %q:\n%s", text, &l.text)
+		}
+	}
+}
+
+// embedded is the configuration of `run --listen --backend`, on ports of the
+// kernel's choice and with a socket.
+func embedded(t *testing.T, backends ...string) *config.Config {
+	t.Helper()
+	cfg, err := config.Embedded("127.0.0.1:1", backends)
+	if err != nil {
+		t.Fatal(err)
+	}
+	any := netip.MustParseAddrPort("127.0.0.1:0")
+	l := &cfg.Listeners[0]
+	l.Bind, l.Address = any, any
+	l.Check.Interval, l.Check.Timeout = 100*time.Millisecond, time.Second
+	cfg.Admin = config.Admin{HTTP: any, Socket: filepath.Join(t.TempDir(), "kshalb.sock")}
+	return cfg
+}
+
+// running is an App that serves until stop.
+type running struct {
+	*App
+	log  *logged
+	stop func() error // ends it and waits
+}
+
+func start(t *testing.T, cfg *config.Config) running {
+	t.Helper()
+	log := newLogged()
+	a, err := New(cfg, "", "v0", slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	stop := sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	log.wait(t, "kshalb is running")
+	return running{a, log, stop}
+}
+
+func TestServesWithoutCluster(t *testing.T) {
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }))
+	defer backend.Close()
+	r := start(t, embedded(t, backend.Listener.Addr().String()))
+	r.log.wait(t, "backend up")
+
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get("http://" + r.services[0].listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); string(body) != "hello" || err != nil {
+		t.Errorf("%q, %v", body, err)
+	}
+
+	n, err := admin.FetchStatus(t.Context(), r.cfg.Admin.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !n.Ready || n.Name != "" || n.Version != "v0" || len(n.VIPs)+len(n.Peers) != 0 || len(n.Listeners) != 1 {
+		t.Errorf("%+v", n)
+	}
+	if b := n.Listeners[0].Backends[0]; b.State != "up" || b.Connections != 1 || b.Since.IsZero() {
+		t.Errorf("%+v", b)
+	}
+	if b, err := json.Marshal(n); err != nil || !bytes.Contains(b, []byte(`"vips":[],"peers":[]`)) {
+		t.Errorf("scripts want lists, not null: %s, %v", b, err)
+	}
+
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	if n := r.Status(); n.Ready || n.Reason != "it is stopping" {
+		t.Errorf("it is not running and says %+v", n)
+	}
+	if c, err := net.Dial("tcp", n.Listeners[0].Bind); err == nil {
+		c.Close()
+		t.Error("the listener is open")
+	}
+}
+
+func TestNotReadyWithoutBackend(t *testing.T) {
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.Close()
+	r := start(t, embedded(t, gone.Addr().String()))
+	r.log.wait(t, "backend down")
+	if n := r.Status(); n.Ready || n.Reason != "listener default has no backend that is up" {
+		t.Errorf("%+v", n)
+	}
+}
+
+// What was opened is closed again when the rest can't be.
+func TestOpensAllOrNothing(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	cfg := embedded(t, "127.0.0.1:9")
+	cfg.Listeners[0].Bind = netip.MustParseAddrPort(taken.Addr().String())
+	a, err := New(cfg, "", "v0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Run(t.Context()); err == nil {
+		t.Fatal("it ran on a port that is taken")
+	}
+	if _, err := net.Dial("unix", cfg.Admin.Socket); err == nil {
+		t.Error("the admin socket is open")
+	}
+	taken.Close()
+	again, err := admin.Listen(admin.Config{Socket: cfg.Admin.Socket}, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Run(endedContext()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestListenersDrainTogether(t *testing.T) {
+	if got := listening([]*service{
+		{cfg: config.Listener{Timeouts: config.Timeouts{Drain: time.Second}}},
+		{cfg: config.Listener{Timeouts: config.Timeouts{Drain: time.Minute}}},
+	}).stop; got != time.Minute+stopSlack {
+		t.Errorf("they may take %v", got)
+	}
+}
+
+func TestNewNeedsThisNode(t *testing.T) {
+	cfg := embedded(t, "127.0.0.1:9")
+	cfg.VIPs = []config.VIP{{Name: "v", Address: netip.MustParseAddr("192.0.2.10")}}
+	cfg.Cluster.Peers = []config.Peer{{Name: "m1", Address: netip.MustParseAddr("192.0.2.1")}}
+	if _, err := New(cfg, "m2", "v0", slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("a node that is not among the peers")
+	}
+}
+
+func TestWhyNotReady(t *testing.T) {
+	up, down := status.Backend{State: "up"}, status.Backend{State: "down"}
+	for want, n := range map[string]status.Node{
+		"": {
+			Listeners: []status.Listener{{Name: "a", Backends: []status.Backend{down, up}}},
+			VIPs:      []status.VIP{{State: "standby"}},
+		},
+		"listener b has no backend that is up": {Listeners: []status.Listener{
+			{Name: "a", Backends: []status.Backend{up}}, {Name: "b", Backends: []status.Backend{down}}}},
+		"its vote is silent after the start": {VIPs: []status.VIP{{State: "holding"}, {State: stateSilent}}},
+	} {
+		if got := whyNotReady(n); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestRank(t *testing.T) {
+	peers := []config.Peer{{Name: "m1"}, {Name: "m2"}, {Name: "m3"}}
+	for name, test := range map[string]struct {
+		priorities map[string]int
+		want       [3]int // of m1, m2, m3
+	}{
+		"no priorities":    {nil, [3]int{0, 1, 2}},
+		"one stands out":   {map[string]int{"m3": 1}, [3]int{1, 2, 0}},
+		"a tie":            {map[string]int{"m2": 5, "m3": 5}, [3]int{2, 0, 1}},
+		"all different":    {map[string]int{"m1": 1, "m2": 2, "m3": 3}, [3]int{2, 1, 0}},
+		"below the others": {map[string]int{"m1": 0, "m2": 1, "m3": 1}, [3]int{2, 0, 1}},
+	} {
+		for i, p := range peers {
+			if got := rank(config.VIP{Priorities: test.priorities}, peers, p.Name); got != test.want[i] {
+				t.Errorf("%s: %s is number %d, want %d", name, p.Name, got, test.want[i])
+			}
+		}
+	}
+}
+
+func TestLifetime(t *testing.T) {
+	for lease, want := range map[time.Duration]time.Duration{
+		300 * time.Millisecond: time.Second, 500 * time.Millisecond: time.Second, time.Second: time.Second,
+		time.Second + 1: 2 * time.Second, 1500 * time.Millisecond: 2 * time.Second, 2 * time.Second: 2 * time.Second,
+	} {
+		if got := lifetime(lease); got != want {
+			t.Errorf("lease %v: %v, want %v", lease, got, want)
+		}
+	}
+}
+
+func TestListeningTellsErrors(t *testing.T) {
+	cfg := embedded(t, "127.0.0.1:9")
+	a, err := New(cfg, "", "v0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := listening(a.services).run(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a listener that is not open: %v", err)
+	}
+}
