@@ -17,7 +17,8 @@ help: ## list the targets
 
 .PHONY: need-go
 need-go:
-	@command -v $(GO) >/dev/null || { echo "make: $(GO) is missing; get Go 1.26 or newer (apt-get install golang, or go.dev/dl)" >&2; exit 1; }
+	@command -v $(GO) >/dev/null || { echo "make: $(GO) is missing: install Go 1.26 or newer (https://go.dev/dl)" >&2; exit 1; }
+	@$(GO) list -m >/dev/null || { echo "make: this $(GO) cannot build kshalb: install Go 1.26 or newer (https://go.dev/dl)" >&2; exit 1; }
 
 .PHONY: build
 build: need-go ## the static binary, bin/kshalb
