@@ -18,16 +18,16 @@ another master when its holder fails, never owned by two at a time.
 It runs on every master and needs no API server, no etcd and no credentials.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newRun(), newCheck(), newStatus(), newCleanup(), newDemo(), newVersion())
+	root.InitDefaultCompletionCmd()
 	requireKnownArgs(root)
 	return root
 }
 
 // requireKnownArgs makes a wrong number of arguments, or an unknown command, a
-// mistake in usage.
+// mistake in usage. A command that only has others under it shows them.
 func requireKnownArgs(cmd *cobra.Command) {
 	validate := cmd.Args
 	if validate == nil {
@@ -38,6 +38,9 @@ func requireKnownArgs(cmd *cobra.Command) {
 			return usageError{err}
 		}
 		return nil
+	}
+	if !cmd.Runnable() { // else its arguments are not looked at
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
 	for _, sub := range cmd.Commands() {
 		requireKnownArgs(sub)

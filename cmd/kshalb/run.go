@@ -4,6 +4,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +40,7 @@ any file.`,
 				return err
 			}
 			log := newLogger(cmd.ErrOrStderr(), cfg.Log)
+			defer refuseReload(log)()
 			for _, w := range cfg.Warnings {
 				log.Warn(w.String())
 			}
@@ -66,6 +70,30 @@ func (f runFlags) load(cmd *cobra.Command) (*config.Config, error) {
 		return nil, usageError{errors.New("--listen and --backend go together")}
 	}
 	return config.Embedded(f.listen, f.backends)
+}
+
+// refuseReload keeps SIGHUP, which asks daemons to read their files again, from
+// ending this one, until stop is called.
+func refuseReload(log *slog.Logger) (stop func()) {
+	asked := make(chan os.Signal, 1)
+	done := make(chan struct{})
+	signal.Notify(asked, syscall.SIGHUP)
+	go sayNoReload(asked, done, log)
+	return func() {
+		signal.Stop(asked)
+		close(done)
+	}
+}
+
+func sayNoReload(asked <-chan os.Signal, done <-chan struct{}, log *slog.Logger) {
+	for {
+		select {
+		case <-asked:
+			log.Warn("reload is not supported yet: restart to use a changed configuration")
+		case <-done:
+			return
+		}
+	}
 }
 
 func newLogger(w io.Writer, cfg config.Log) *slog.Logger {
