@@ -2,20 +2,14 @@ package app
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/pkg/health"
 	"github.com/kshalb/kshalb/pkg/proxy"
 )
-
-// clusterCA is where kubeadm puts the CA of the API servers' certificates.
-const clusterCA = "/etc/kubernetes/pki/ca.crt"
 
 // service is one listener with the pool behind it and the checks of that pool.
 type service struct {
@@ -28,7 +22,7 @@ type service struct {
 // newService builds the parts of one listener. changed is called after each
 // transition of a backend.
 func newService(cfg config.Listener, m metrics, log *slog.Logger, changed func()) (*service, error) {
-	prober, err := newProber(cfg.Check, cfg.Name, log)
+	prober, err := newProber(cfg.Check, clusterCA, log.With("listener", cfg.Name))
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
 	}
@@ -47,39 +41,6 @@ func newService(cfg config.Listener, m metrics, log *slog.Logger, changed func()
 		MaxConnections: cfg.Connections, Allow: cfg.Allow,
 	}, s.pool, log, m.proxy)
 	return s, nil
-}
-
-func newProber(check config.Check, listener string, log *slog.Logger) (health.Prober, error) {
-	switch check.Type {
-	case config.CheckTCP:
-		return health.TCP(), nil
-	case config.CheckHTTP:
-		return health.HTTP(check.Path), nil
-	}
-	cas, err := loadCAs(check, clusterCA, log.With("listener", listener))
-	return health.HTTPS(check.Path, cas, ""), err
-}
-
-// loadCAs returns what an https check verifies against: caFile, else the
-// cluster's CA where it is there, else nothing, with a warning.
-func loadCAs(check config.Check, clusterCA string, log *slog.Logger) (*x509.CertPool, error) {
-	path := check.CAFile
-	if path == "" {
-		path = clusterCA
-	}
-	pem, err := os.ReadFile(path)
-	if check.CAFile == "" && errors.Is(err, fs.ErrNotExist) {
-		log.Warn("backends' certificates are not verified: there is no check.caFile and no " + clusterCA)
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the CA of the checks: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("read the CA of the checks: %s has no certificate in PEM form", path)
-	}
-	return roots, nil
 }
 
 // listening is the task of all listeners. They are one, so that on stop none of
