@@ -26,7 +26,7 @@ var nodes = map[string]Node{
 		}},
 		Peers: []Peer{{"master1", "192.168.0.1", "self"}, {"master2", "192.168.0.2", "alive"}, {"master3", "192.168.0.3", "dead"}},
 		Listeners: []Listener{{
-			Name: "apiserver", Address: "192.168.0.10:6443", Bind: "192.168.0.10:16443", Active: 3,
+			Name: "apiserver", Address: "192.168.0.10:6443", Bind: "192.168.0.10:26443", Active: 3,
 			Backends: []Backend{
 				{Address: "192.168.0.1:6443", State: "up", Since: ago(time.Hour), Active: 2, Connections: 40213},
 				{Address: "192.168.0.2:6443", State: "up", Since: ago(90 * time.Second), Active: 1, Connections: 7},

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kshalb/kshalb/internal/admin"
+	"github.com/kshalb/kshalb/internal/lab"
+)
+
+// What an end may take, on a busy machine too.
+const (
+	orderly = 3 * time.Second
+	joining = 6 * time.Second // when peers are asked that don't answer: that is not broken off
+)
+
+func TestSignalsEndIt(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
+		t.Run(name+" at the start", func(t *testing.T) {
+			n := newNode(t)
+			p := n.run()
+			n.until(p, "there is a socket", func() bool { _, err := os.Lstat(n.socket()); return err == nil })
+			n.ends(p, signal, orderly)
+		})
+		t.Run(name+" while it looks for its peers", func(t *testing.T) {
+			n := newNode(t)
+			p := n.run("peers: [{name: m1, address: 192.168.0.1}]", threePeers)
+			n.untilSays(p, "kshalb is running")
+			n.ends(p, signal, joining)
+		})
+		t.Run(name+" while it serves", func(t *testing.T) {
+			n := newNode(t)
+			n.serve()
+			p := n.run()
+			n.untilHolds(p)
+			n.untilSays(p, "backend up")
+			c, err := n.DialContext(n.ctx, "tcp", "192.168.0.10:6443")
+			must(t, err)
+			defer c.Close()
+			n.ends(p, signal, orderly)
+		})
+	}
+}
+
+// ends sends a signal and expects an end in order, and in time.
+func (n *node) ends(p *lab.Process, signal syscall.Signal, within time.Duration) {
+	n.Helper()
+	begin := time.Now()
+	must(n.T, p.Signal(signal))
+	must(n.T, p.Wait(n.ctx))
+	if took := p.Ended().Sub(begin); p.State().ExitCode() != 0 || took > within {
+		n.Errorf("%v after %v, want exit code 0 within %v:\n%s", p.State(), took, within, p.Tail(4000))
+	}
+	n.leftNothing()
+}
+
+// SIGHUP is how daemons are asked to reload; one that can't must not end.
+func TestHangupIsSurvived(t *testing.T) {
+	n := newNode(t)
+	p := n.run()
+	n.untilSays(p, "kshalb is running")
+	must(t, p.Signal(syscall.SIGHUP))
+	n.untilSays(p, "reload is not supported yet")
+	n.until(p, "it tells its status", func() bool {
+		s, err := admin.FetchStatus(n.ctx, n.socket())
+		return err == nil && s.Name == "m1"
+	})
+	n.ends(p, syscall.SIGTERM, orderly)
+}
