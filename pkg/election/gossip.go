@@ -101,18 +101,22 @@ func (g *Gossip) Open() error {
 }
 
 // Run joins the peers, and those that were lost, until ctx ends. Then it says
-// goodbye and closes the port.
+// goodbye and closes the port, without waiting for a peer that does not answer.
 func (g *Gossip) Run(ctx context.Context) error {
+	go g.rejoin(ctx)
+	<-ctx.Done()
+	return g.close()
+}
+
+// rejoin ends with ctx, or when the join that is under way then has failed.
+func (g *Gossip) rejoin(ctx context.Context) {
 	ticker := time.NewTicker(rejoinInterval)
 	defer ticker.Stop()
-	for {
-		if ctx.Err() == nil {
-			g.joinLost()
-		}
+	for ctx.Err() == nil {
+		g.joinLost(ctx)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return g.close()
 		}
 	}
 }
@@ -129,9 +133,9 @@ func (g *Gossip) close() error {
 
 // joinLost talks to every peer that is not alive: memberlist itself forgets
 // the dead, so a partition would never heal.
-func (g *Gossip) joinLost() {
+func (g *Gossip) joinLost(ctx context.Context) {
 	for _, p := range g.Peers() {
-		if p.State == PeerAlive {
+		if p.State == PeerAlive || ctx.Err() != nil {
 			continue
 		}
 		if _, err := g.list.Join([]string{p.Name + "/" + p.Address.String()}); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
 )
 
 // freePort returns a loopback address whose port is free for TCP and UDP.
@@ -146,4 +147,47 @@ func TestGossipPortTaken(t *testing.T) {
 	if want := fmt.Sprintf("open gossip on %s", at["a"]); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "cluster.gossip.port") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Stopping does not wait for peers that do not answer.
+func TestGossipStopsWhileJoining(t *testing.T) {
+	t.Parallel()
+	at := map[string]netip.AddrPort{"a": freePort(t)}
+	for _, name := range []string{"b", "c", "d", "e"} {
+		at[name] = blackHole(t)
+	}
+	_, stop := openGossip(t, "a", at, 'k')
+	start := time.Now()
+	stop()
+	if took := time.Since(start); took >= joinTimeout {
+		t.Errorf("stopping took %v, as long as a join", took)
+	}
+}
+
+// blackHole returns an address that completes no handshake: a listener whose
+// queue is full.
+func blackHole(t *testing.T) netip.AddrPort {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(sa.(*unix.SockaddrInet4).Port))
+	fill, err := net.Dial("tcp", addr.String()) // backlog 0 takes one
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { fill.Close() })
+	return addr
 }

@@ -10,11 +10,8 @@ import (
 	"github.com/kshalb/kshalb/internal/lab"
 )
 
-// What an end may take, on a busy machine too.
-const (
-	orderly = 3 * time.Second
-	joining = 6 * time.Second // when peers are asked that don't answer: that is not broken off
-)
+// orderly is what an end may take, on a busy machine too.
+const orderly = 3 * time.Second
 
 func TestSignalsEndIt(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
@@ -28,7 +25,7 @@ func TestSignalsEndIt(t *testing.T) {
 			n := newNode(t)
 			p := n.run("peers: [{name: m1, address: 192.168.0.1}]", threePeers)
 			n.untilSays(p, "kshalb is running")
-			n.ends(p, signal, joining)
+			n.ends(p, signal, orderly)
 		})
 		t.Run(name+" while it serves", func(t *testing.T) {
 			n := newNode(t)
