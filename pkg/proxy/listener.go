@@ -169,6 +169,9 @@ func (l *Listener) Run(ctx context.Context) error {
 		return fmt.Errorf("run listener %s: it is not open; call Listen first", l.cfg.Name)
 	}
 	defer l.metrics.active.remove(l)
+	if ctx.Err() != nil {
+		return ln.Close()
+	}
 	closed := make(chan struct{})
 	context.AfterFunc(ctx, func() {
 		_ = ln.Close()

@@ -63,6 +63,25 @@ func TestListenErrors(t *testing.T) {
 	}
 }
 
+// A listener that is only opened, because something else failed, closes in
+// silence.
+func TestOpenedOnly(t *testing.T) {
+	var log strings.Builder
+	l := proxy.NewListener(proxy.Config{Bind: loopback}, proxy.NewPool(nil), slog.New(slog.NewTextHandler(&log, nil)), proxy.NewMetrics(nil))
+	if err := l.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	closeListener(t, l)
+	if log.Len() > 0 {
+		t.Errorf("it says %q", log.String())
+	}
+	again := listener(proxy.Config{Bind: l.Addr()})
+	if err := again.Listen(); err != nil {
+		t.Fatalf("the port is not free: %v", err)
+	}
+	closeListener(t, again)
+}
+
 func TestFreeBind(t *testing.T) {
 	for _, bind := range []netip.AddrPort{absent, netip.MustParseAddrPort("[2001:db8::1]:0")} {
 		l := listener(proxy.Config{Bind: bind, FreeBind: true})
