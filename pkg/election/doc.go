@@ -34,6 +34,10 @@
 //  8. A failed renewal extends nothing: the deadline moves only with the start
 //     of an attempt that a majority has granted.
 //
+// A simulator with true time asserts the invariants (sim_test.go), and for each
+// rule a build of this package without it, which the simulator must catch
+// (mutation_test.go).
+//
 // It votes in one phase: the split vote that two phases would settle is
 // settled by releasing the failed attempt and by a staggered, random retry.
 // The rules are those of PaxosLease (Trencsényi, arXiv 1209.4187) mended for

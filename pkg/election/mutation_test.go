@@ -1,0 +1,115 @@
+package election
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// A mutant is the machine with one rule taken out: the numbers are those of
+// doc.go. The simulator has to find two owners, else it proves nothing about
+// the rule.
+type mutant struct {
+	name, file, rule, without string
+	seconds                   int // of simulated time for each seed
+}
+
+func mutants() []mutant {
+	return []mutant{
+		{"1: a voter refuses others while its grant lives", "voter.go",
+			`live && g.owner != from {`, `live && g.owner != from && false {`, 200},
+		{"2: the deadline counts from before asking", "bid.go",
+			`deadline := start.Add(`, `deadline := now.Add(`, 1000},
+		{"3: the voters wait until the address is gone", "timing.go",
+			`return t.Lease + t.Linger`, `return t.Lease`, 200},
+		{"3: the voters wait longer than the holder by the drift bound", "timing.go",
+			`return keep + keep/driftShare + driftMargin`, `return keep`, 8000},
+		{"4: a voter is silent after its start", "voter.go",
+			`return now.Before(v.silentUntil)`, `return false`, 3000},
+		{"5: it takes a majority", "quorum.go",
+			`return n/2 + 1`, `return n / 2`, 200},
+		{"5: a voter counts once", "quorum.go",
+			`starts = append(starts, s)`, `starts = append(starts, s, s)`, 200},
+		{"6: a release frees no newer grant", "voter.go",
+			`|| g.attempt > r.Attempt {`, `{`, 3000},
+		{"7: the address goes before the release is told", "bid.go",
+			`	m.phase, m.why = Resigning, why
+	m.bid.forget()
+	m.bid.successor = successor
+`, `	m.phase, m.why = Resigning, why
+	m.bid.forget()
+	r := Release{Attempt: m.bid.attempt, Successor: successor}
+	m.broadcast(Message{Release: &r})
+`, 1000},
+		{"8: a failed renewal extends nothing", "bid.go",
+			`	b.starts[b.attempt] = now
+`, `	b.starts[b.attempt] = now
+	if m.phase == Holding {
+		b.deadline = now.Add(m.cfg.Timing.Lease)
+	}
+`, 200},
+	}
+}
+
+// inMutant is set in the tests of a mutant.
+const inMutant = "KSHALB_ELECTION_MUTANT"
+
+func TestEachRuleIsNeeded(t *testing.T) {
+	if os.Getenv(inMutant) != "" {
+		t.Skip("this is a mutant")
+	}
+	if testing.Short() {
+		t.Skip("each rule is a build of its own; run without -short")
+	}
+	for _, m := range mutants() {
+		t.Run(m.name, func(t *testing.T) {
+			out := m.simulate(t)
+			if !strings.Contains(out, "two nodes answer") {
+				t.Errorf("the simulator does not miss the rule:\n%s", out)
+			}
+		})
+	}
+}
+
+// simulate builds the package with the rule taken out, by an overlay of the one
+// file, and runs the simulator on it.
+func (m mutant) simulate(t *testing.T) string {
+	t.Helper()
+	source, err := os.ReadFile(m.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(source), m.rule) != 1 {
+		t.Fatalf("%s does not have %q once: the mutant is out of date", m.file, m.rule)
+	}
+	dir := t.TempDir()
+	changed, overlay := filepath.Join(dir, m.file), filepath.Join(dir, "overlay.json")
+	original, err := filepath.Abs(m.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string]string{
+		changed: strings.Replace(string(source), m.rule, m.without, 1),
+		overlay: string(replace),
+	} {
+		if err := os.WriteFile(name, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("go", "test", "-overlay", overlay, "-run", "^TestNeverTwoOwners$",
+		".", "-sim.seconds", strconv.Itoa(m.seconds))
+	cmd.Env = append(os.Environ(), inMutant+"=1", "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	if err != nil && !strings.Contains(string(out), "--- FAIL") {
+		t.Fatalf("the mutant was not tested: %v\n%s", err, out)
+	}
+	return string(out)
+}
