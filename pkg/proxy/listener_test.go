@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -276,89 +275,4 @@ func TestNothingIsLeft(t *testing.T) {
 		runtime.GC() // see TestIdleHoldsNoPipe
 		return len(descriptors(t, "socket:")) <= sockets && runtime.NumGoroutine() <= goroutines
 	})
-}
-
-func dialAndClose(b *testing.B, to netip.AddrPort) {
-	c, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(to))
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := io.Copy(io.Discard, c); err != nil {
-		b.Fatal(err)
-	}
-	// A RST, so that the benchmark does not run out of ports in TIME_WAIT.
-	c.SetLinger(0)
-	c.Close()
-}
-
-// BenchmarkConnect is a connection's whole life without a byte, beside the same
-// without a proxy.
-func BenchmarkConnect(b *testing.B) {
-	at := serving(b, func(*net.TCPConn) {})
-	b.Run("direct", func(b *testing.B) {
-		for b.Loop() {
-			dialAndClose(b, at)
-		}
-	})
-	b.Run("relayed", func(b *testing.B) {
-		f := open(b, proxy.Config{}, at)
-		b.ReportAllocs()
-		for b.Loop() {
-			dialAndClose(b, f.Addr())
-		}
-	})
-}
-
-// BenchmarkRequest is 200 bytes there and 1 KiB back on one connection.
-func BenchmarkRequest(b *testing.B) {
-	request, response := make([]byte, 200), make([]byte, 1<<10)
-	at := serving(b, func(c *net.TCPConn) {
-		buf := make([]byte, len(request))
-		for {
-			if _, err := io.ReadFull(c, buf); err != nil {
-				return
-			}
-			if _, err := c.Write(response); err != nil {
-				return
-			}
-		}
-	})
-	run := func(to netip.AddrPort) func(*testing.B) {
-		return func(b *testing.B) {
-			c := dial(b, to)
-			c.SetDeadline(time.Time{})
-			buf := make([]byte, len(response))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := c.Write(request); err != nil {
-					b.Fatal(err)
-				}
-				if _, err := io.ReadFull(c, buf); err != nil {
-					b.Fatal(err)
-				}
-			}
-		}
-	}
-	b.Run("direct", run(at))
-	b.Run("relayed", run(open(b, proxy.Config{}, at).Addr()))
-}
-
-// BenchmarkBulk is one flow of 1 MiB writes.
-func BenchmarkBulk(b *testing.B) {
-	at := serving(b, func(c *net.TCPConn) { io.Copy(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{c}) })
-	run := func(to netip.AddrPort) func(*testing.B) {
-		return func(b *testing.B) {
-			c := dial(b, to)
-			c.SetDeadline(time.Time{})
-			buf := make([]byte, 1<<20)
-			b.SetBytes(int64(len(buf)))
-			for b.Loop() {
-				if _, err := c.Write(buf); err != nil {
-					b.Fatal(err)
-				}
-			}
-		}
-	}
-	b.Run("direct", run(at))
-	b.Run("relayed", run(open(b, proxy.Config{}, at).Addr()))
 }
