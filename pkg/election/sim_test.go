@@ -2,7 +2,6 @@ package election
 
 import (
 	"container/heap"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -15,12 +14,6 @@ import (
 // until the kernel's lifetime removed the address. Messages are lost,
 // duplicated, reordered and delayed for up to several leases; nodes are
 // paused, restarted without memory and cut off, also in one direction.
-
-var (
-	simSeconds = flag.Int("sim.seconds", 200, "simulated seconds for each seed")
-	simSeeds   = flag.Int("sim.seeds", 12, "how many seeds to run")
-	simSeed    = flag.Uint64("sim.seed", 0, "run this one seed only, and print its events")
-)
 
 var simEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -253,66 +246,6 @@ func (n *simNode) resume() {
 	n.do(func() { n.machine.Tick(n.clock()) })
 }
 
-// fault breaks something for a while, now.
-func (s *sim) fault() {
-	n := s.nodes[s.rand.IntN(len(s.nodes))]
-	for _, other := range s.nodes { // the holder is the one worth hurting
-		if other.answers() && s.rand.IntN(2) == 0 {
-			n = other
-		}
-	}
-	d := time.Duration(s.rand.Int64N(int64(2 * s.timing.keep())))
-	switch s.rand.IntN(7) {
-	case 0:
-		s.logf("%s paused for %v", n.name, d)
-		n.paused = true
-		epoch := n.epoch
-		s.after(d, func() {
-			if epoch == n.epoch {
-				n.resume()
-			}
-		})
-	case 1:
-		s.logf("%s killed for %v", n.name, d)
-		n.paused = true
-		n.epoch++
-		s.after(d, n.start)
-	case 2:
-		s.logf("%s cut off for %v", n.name, d)
-		for _, other := range s.nodes {
-			n.cutIn[other.name], other.cutIn[n.name] = true, true
-		}
-	case 3:
-		s.logf("%s hears nobody for %v", n.name, d)
-		for _, other := range s.nodes {
-			n.cutIn[other.name] = true
-		}
-	case 4:
-		s.logf("nobody hears %s for %v", n.name, d)
-		for _, other := range s.nodes {
-			other.cutIn[n.name] = true
-		}
-	case 5:
-		n.do(func() { n.machine.Resign(n.clock(), n.machine.Successor(n.clock()), "asked to") })
-	case 6:
-		f := Fitness(s.rand.IntN(3))
-		s.logf("%s is %s for %v", n.name, f, d)
-		n.do(func() { n.machine.SetFitness(n.clock(), f) })
-		s.after(d, func() { n.do(func() { n.machine.SetFitness(n.clock(), Fit) }) })
-	}
-	s.after(d, func() {
-		for _, other := range s.nodes {
-			delete(n.cutIn, other.name)
-			delete(other.cutIn, n.name)
-		}
-	})
-	s.after(time.Duration(s.rand.Int64N(int64(4*s.timing.keep()))), func() {
-		if !s.calm {
-			s.fault()
-		}
-	})
-}
-
 func (s *sim) run(until time.Duration) {
 	for len(s.queue) > 0 && s.queue[0].at <= until {
 		e := heap.Pop(&s.queue).(simEvent)
@@ -336,82 +269,4 @@ func newSim(t *testing.T, seed uint64, voters int, timing Timing) *sim {
 		n.start()
 	}
 	return s
-}
-
-func TestNeverTwoOwners(t *testing.T) {
-	t.Parallel()
-	timings := []Timing{
-		{Lease: 500 * time.Millisecond, Renew: 100 * time.Millisecond, Linger: 2300 * time.Millisecond},
-		{Lease: 500 * time.Millisecond, Renew: 100 * time.Millisecond},
-		{Lease: 300 * time.Millisecond, Renew: 60 * time.Millisecond},
-		{Lease: 2 * time.Second, Renew: 500 * time.Millisecond, Linger: 3300 * time.Millisecond},
-	}
-	seeds := make([]uint64, *simSeeds)
-	for i := range seeds {
-		seeds[i] = uint64(i + 1)
-	}
-	if *simSeed != 0 {
-		seeds = []uint64{*simSeed}
-	}
-	for _, seed := range seeds {
-		timing, voters := timings[seed%4], []int{3, 3, 5, 1, 2}[seed%5]
-		t.Run(fmt.Sprintf("seed=%d/voters=%d/lease=%v", seed, voters, timing.Lease), func(t *testing.T) {
-			t.Parallel()
-			s := newSim(t, seed, voters, timing)
-			s.after(Silence, s.fault)
-			s.run(time.Duration(*simSeconds) * time.Second)
-			s.calmDown()
-			// A fault comes every two grants or so, and not every one moves the VIP.
-			if want := int(time.Duration(*simSeconds) * time.Second / (40 * timing.keep())); s.takeover < want && voters > 1 {
-				t.Errorf("%d takeovers, want %d: the faults did not bite", s.takeover, want)
-			}
-		})
-	}
-}
-
-// calmDown ends all faults and asserts the second promise: an owner soon.
-func (s *sim) calmDown() {
-	s.calm = true
-	s.run(s.now + 8*maxKeep) // every fault and late message is over
-	bound := voterTime(s.timing.keep()) + unfitPenalty + time.Second
-	s.run(s.now + bound)
-	owner := s.last
-	for _, n := range s.nodes {
-		if n.answers() {
-			owner = n.name
-		}
-	}
-	before := s.takeover
-	s.run(s.now + 30*time.Second)
-	for _, n := range s.nodes {
-		if n.answers() && n.name == owner && s.takeover == before {
-			return
-		}
-	}
-	s.t.Errorf("in calm, %s does not keep the VIP: %d changes in 30 s", owner, s.takeover-before)
-}
-
-// TestTakeoverBound kills the holder in calm: the next one answers soon after
-// the voters' time, a split vote included.
-func TestTakeoverBound(t *testing.T) {
-	t.Parallel()
-	timing := Timing{Lease: 500 * time.Millisecond, Renew: 100 * time.Millisecond, Linger: 2300 * time.Millisecond}
-	for seed := range uint64(200) {
-		s := newSim(t, seed, 3, timing)
-		s.calm = true
-		s.run(Silence + time.Second)
-		killed := s.now
-		for _, n := range s.nodes {
-			if n.answers() {
-				n.paused = true
-				n.epoch++
-			}
-		}
-		for before := s.takeover; s.takeover == before; s.run(s.now + time.Millisecond) {
-			if s.now-killed > voterTime(timing.keep())+300*time.Millisecond {
-				t.Fatalf("seed %d: nobody took over within %v", seed, s.now-killed)
-			}
-		}
-		t.Logf("seed %d: %v", seed, s.now-killed)
-	}
 }
