@@ -15,7 +15,7 @@ func newCleanup() *cobra.Command {
 		Short: "Remove the addresses and rules that a killed kshalb left on this host",
 		Long: `Cleanup removes what a killed kshalb left on this host: addresses and nftables
 tables that carry its mark, and nothing else. run does the same when it starts.
-Stop a running kshalb first: its own table is refused, not removed.`,
+It refuses, and touches nothing, while a kshalb on this host holds an address.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return app.Cleanup(newLogger(cmd.ErrOrStderr(), config.Log{Level: slog.LevelInfo}))
 		},

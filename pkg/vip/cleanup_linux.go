@@ -11,10 +11,15 @@ import (
 
 // Cleanup removes every address and table that is marked as ours from the
 // network namespace of the calling thread, and nothing else: what a killed
-// daemon left. It logs each one. It is for a time when no Manager runs; a table
-// that a running process owns is an error and stays.
+// daemon left. It logs each one. It is for a time when no Manager runs: a table
+// that a running process owns is an error, and then no address is touched.
 func Cleanup(log *slog.Logger) error {
-	return errors.Join(cleanAddresses(log), cleanTables(log))
+	// The tables first: one that is refused belongs to a daemon that lives, and
+	// so does the address.
+	if err := cleanTables(log); err != nil {
+		return err
+	}
+	return cleanAddresses(log)
 }
 
 func cleanAddresses(log *slog.Logger) error {

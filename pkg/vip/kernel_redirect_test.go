@@ -152,7 +152,8 @@ func TestKernelTwoVIPs(t *testing.T) {
 	})
 }
 
-// A table that another socket owns stays, and the error says whose it is.
+// A table that another socket owns stays, and so does the address beside it; the
+// error says whose they are.
 func TestKernelOwnedTable(t *testing.T) {
 	host, _ := cable(t)
 	host.do(t, func() error {
@@ -162,10 +163,21 @@ func TestKernelOwnedTable(t *testing.T) {
 			return err
 		}
 		defer a.unredirect()
+		l, err := a.able()
+		if err != nil {
+			return err
+		}
+		if _, err := a.assign(l, until); err != nil {
+			return err
+		}
+		defer a.remove()
 		for what, err := range map[string]error{"redirect": b.redirect(until), "Cleanup": Cleanup(testLog())} {
 			if err == nil || !strings.Contains(err.Error(), "another running kshalb") {
 				return fmt.Errorf("%s says %w", what, err)
 			}
+		}
+		if own, err := a.find(); err != nil || len(own) != 1 {
+			return fmt.Errorf("%d addresses of ours are left, want 1: %w", len(own), err)
 		}
 		return nil
 	})
