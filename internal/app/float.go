@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -64,10 +65,17 @@ func (f *float) changed() {
 	}
 }
 
+// unable is why this node cannot carry the VIP now: the interface, or what went
+// wrong with the address that it was told to take. A node that has the lease and
+// not the address would keep all others from answering.
+func (f *float) unable() error {
+	return cmp.Or(f.manager.Able(), f.manager.Status().Err)
+}
+
 // fitness is how well this node could hold the VIP now.
 func (f *float) fitness() election.Fitness {
 	switch {
-	case f.manager.Able() != nil:
+	case f.unable() != nil:
 		return election.Unable
 	case len(f.services) == 0 || slices.ContainsFunc(f.services, func(s *service) bool { return s.pool.Ready() > 0 }):
 		return election.Fit
@@ -75,7 +83,7 @@ func (f *float) fitness() election.Fitness {
 	return election.Able
 }
 
-// ableInterval is how often the interface is looked at.
+// ableInterval is how often the interface and the address are looked at.
 const ableInterval = time.Second
 
 // watchFitness tells the election how fit this node is, at each change.

@@ -79,7 +79,7 @@ func (f *float) status(e election.Status) status.VIP {
 	if e.Silent && e.Phase != election.Holding {
 		v.State = stateSilent
 	}
-	if err := f.manager.Able(); err != nil {
+	if err := f.unable(); err != nil {
 		v.Reason = err.Error()
 	}
 	if !e.Deadline.IsZero() {

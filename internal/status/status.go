@@ -60,7 +60,7 @@ type Listener struct {
 type Backend struct {
 	Address     string    `json:"address"`
 	State       string    `json:"state"` // up, down, unknown
-	Since       time.Time `json:"since"`
+	Since       time.Time `json:"since,omitzero"`
 	Reason      string    `json:"reason,omitempty"` // of the last probe that changed the state
 	Active      int64     `json:"active"`
 	Connections uint64    `json:"connections"` // relayed since start

@@ -25,6 +25,7 @@ func TestFailover(t *testing.T) {
 		{"no master sees another", parted},
 		{"the holder is not heard by the others", unheard},
 		{"a standby is killed", standbyKilled},
+		{"the next one cannot take the address", jammed},
 	} {
 		ok := t.Run(play.name, func(t *testing.T) { play.run(observe(t, c)) })
 		if !ok {
