@@ -23,7 +23,7 @@ type opener func(t testing.TB, cfg proxy.Config, backends ...netip.AddrPort) *fr
 
 // dataPaths are the ways to move bytes. Each has to pass all of conformance.
 var dataPaths = map[string]opener{
-	"goroutines": open,
+	"event loops": open,
 }
 
 // conformance is what holds for a connection through a listener, whatever moves

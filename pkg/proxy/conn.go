@@ -1,70 +1,108 @@
 package proxy
 
-import (
-	"context"
-	"net"
-	"sync"
+import "time"
+
+// phase is where a connection is in its life.
+type phase uint8
+
+const (
+	vacant     phase = iota // a place in the slab
+	connecting              // has a client, and no byte of it was read
+	relaying
 )
 
-// conn is one client's connection from accept to its end. Whoever ends it
-// first, by close or reset, decides how it ends; later calls do nothing.
-type conn struct {
-	client *net.TCPConn
-	ctx    context.Context // lives until the connect phase is over
-	cancel context.CancelFunc
+// The sides of a connection, as indices. Flow i goes from leg i to the other.
+const (
+	clientSide = iota
+	backendSide
+)
 
-	mu      sync.Mutex
-	backend *net.TCPConn // nil while connecting
-	gone    bool
+// noFD stands for a leg that is not there.
+const noFD = -1
+
+// conn is one client's connection from accept to its end. It belongs to one
+// loop and is touched by no other goroutine.
+type conn struct {
+	timer timer // of connect, then of still; its id is the place in the slab
+	legs  [2]leg
+	flows [2]flow
+
+	stats   *backendStats // of the backend that is tried or relayed to
+	tried   []int         // backends that failed
+	started time.Duration // the attempt to connect
+	still   stillness
+
+	generation uint32 // how often the place was vacated
+	target     int32  // the backend, as index of the pool
+	next       int32  // the next vacant place
+	phase      phase
+	half       bool // one direction has ended
+	queued     bool // there is more to do without an event
 }
 
-func newConn(client *net.TCPConn) *conn {
-	c := &conn{client: client}
-	// Not the listener's context: a client that was accepted is served, and
-	// what drain does not wait for is reset.
-	c.ctx, c.cancel = context.WithCancel(context.Background())
+// chunk is how many connections get their memory together; a power of two.
+const chunk = 64
+
+// slab holds a loop's connections. Their places never move, are used again, and
+// are not given back.
+type slab struct {
+	chunks [][]conn
+	vacant int32 // first of the list of vacant places; -1 ends it
+	live   int
+}
+
+func newSlab() slab { return slab{vacant: -1} }
+
+// add returns a place for a connection.
+func (s *slab) add() *conn {
+	if s.vacant < 0 {
+		s.grow()
+	}
+	c := s.at(s.vacant)
+	s.vacant = c.next
+	s.live++
 	return c
 }
 
-// attach ends the connect phase with a backend leg. It returns false, and
-// resets the leg, when the connection has ended meanwhile.
-func (c *conn) attach(backend *net.TCPConn) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cancel()
-	if c.gone {
-		_ = resetLeg(backend) // it is closed whatever this says
-		return false
+func (s *slab) grow() {
+	fresh := make([]conn, chunk)
+	first := int32(len(s.chunks) * chunk)
+	for i := range fresh {
+		fresh[i].timer.id = first + int32(i)
+		fresh[i].next = first + int32(i) + 1
 	}
-	c.backend = backend
-	return true
+	fresh[chunk-1].next = s.vacant
+	s.vacant = first
+	s.chunks = append(s.chunks, fresh)
 }
 
-// close ends the connection in peace: what is written still goes out, then a
-// FIN on each leg that has not sent one.
-func (c *conn) close() {
-	c.end((*net.TCPConn).Close)
+// remove vacates the place of c, whose timer is stopped. Whatever still names
+// its generation is void.
+func (s *slab) remove(c *conn) {
+	id := c.timer.id
+	*c = conn{timer: timer{id: id}, tried: c.tried[:0], generation: c.generation + 1, next: s.vacant}
+	s.vacant = id
+	s.live--
 }
 
-// reset ends the connection with a RST on both legs, which have been sent when
-// it returns. It reports whether the connection was alive.
-func (c *conn) reset() bool {
-	return c.end(resetLeg)
+func (s *slab) at(id int32) *conn { return &s.chunks[id/chunk][id%chunk] }
+
+// find returns the connection that has had a place since a generation, nil when
+// it has gone.
+func (s *slab) find(id int32, generation uint32) *conn {
+	if c := s.at(id); c.generation == generation && c.phase != vacant {
+		return c
+	}
+	return nil
 }
 
-func (c *conn) end(how func(*net.TCPConn) error) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.gone {
-		return false
+// each calls do for all that live; do may remove them.
+func (s *slab) each(do func(*conn)) {
+	for _, some := range s.chunks {
+		for i := range some {
+			if some[i].phase != vacant {
+				do(&some[i])
+			}
+		}
 	}
-	c.gone = true
-	c.cancel()
-	// Nothing is to be done about an error: the descriptor is given back in
-	// any case, and there is nobody to tell.
-	_ = how(c.client)
-	if c.backend != nil {
-		_ = how(c.backend)
-	}
-	return true
 }

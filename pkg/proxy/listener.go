@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 )
 
 // Config is what a Listener does.
@@ -76,13 +77,21 @@ type Listener struct {
 	log     *slog.Logger
 	metrics *Metrics
 
-	dialer  *net.Dialer
 	stats   []*backendStats // by the pool's index
 	refused [reasons]prometheus.Counter
-	bufs    buffers
-	live    registry
 
-	ln atomic.Pointer[net.TCPListener] // nil before Listen
+	// What its loops share.
+	live    atomic.Int64 // clients that were let in
+	budget  budget
+	episode episode
+
+	open atomic.Pointer[opened] // nil before Listen
+}
+
+// opened is what a listener has from Listen on; it never changes.
+type opened struct {
+	addr  netip.AddrPort
+	loops []*loop
 }
 
 // NewListener makes a listener that is not open yet. Its series are there from
@@ -93,12 +102,12 @@ func NewListener(cfg Config, pool *Pool, log *slog.Logger, m *Metrics) *Listener
 		pool:    pool,
 		log:     log.With("listener", cfg.Name),
 		metrics: m,
-		dialer:  newDialer(cfg.Timeouts),
 		refused: m.refusals(cfg.Name),
 	}
 	for _, b := range pool.backends {
 		l.stats = append(l.stats, m.backend(cfg.Name, b))
 	}
+	l.budget.give(pipeBudget)
 	return l
 }
 
@@ -109,25 +118,45 @@ func NewListener(cfg Config, pool *Pool, log *slog.Logger, m *Metrics) *Listener
 // The error names the address and what can be done; it matches the system
 // call's (syscall.EADDRINUSE, EADDRNOTAVAIL, EACCES).
 func (l *Listener) Listen() error {
-	if l.ln.Load() != nil {
+	if l.open.Load() != nil {
 		return fmt.Errorf("listen on %s: listener %s is open already", l.cfg.Bind, l.cfg.Name)
 	}
-	lc := net.ListenConfig{
-		KeepAlive: -1, // listenOptions does it
-		Control:   listenOptions(l.cfg.Bind.Addr(), l.cfg.FreeBind, l.cfg.Timeouts.User),
-	}
-	lc.SetMultipathTCP(false) // see newDialer
-	network := "tcp"
-	if l.cfg.Bind.Addr().Is4() {
-		network = "tcp4" // else package net turns 0.0.0.0 into [::]
-	}
-	ln, err := lc.Listen(context.Background(), network, l.cfg.Bind.String())
+	sockets, err := listen(l.cfg, min(runtime.GOMAXPROCS(0), maxLoops))
 	if err != nil {
 		return listenError(l.cfg.Bind, err)
 	}
-	l.ln.Store(ln.(*net.TCPListener))
+	o := &opened{addr: boundTo(sockets[0])}
+	for i, ln := range sockets {
+		lp, err := newLoop(l, ln)
+		if err != nil {
+			o.close()
+			closeAll(sockets[i+1:])
+			return listenError(l.cfg.Bind, err)
+		}
+		o.loops = append(o.loops, lp)
+	}
+	l.open.Store(o)
 	l.metrics.active.add(l)
 	return nil
+}
+
+// close gives back what loops that were never run have.
+func (o *opened) close() {
+	for _, lp := range o.loops {
+		lp.close()
+	}
+}
+
+// tell gives all loops an order and returns the sum of their answers.
+func (o *opened) tell(what order) (sum int) {
+	replies := make([]<-chan int, len(o.loops))
+	for i, lp := range o.loops {
+		replies[i] = lp.mail.send(what)
+	}
+	for _, reply := range replies {
+		sum += <-reply
+	}
+	return sum
 }
 
 // listenError says what stands in the way of listening and what to do.
@@ -142,10 +171,9 @@ func listenError(bind netip.AddrPort, err error) error {
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
 		hint = "; ports below 1024 (net.ipv4.ip_unprivileged_port_start) need CAP_NET_BIND_SERVICE: grant it, or choose a higher port"
 	}
-	// The innermost error: those of package net around it repeat the address.
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
-		err = errno
+		err = errno // what is around it says less than the hint
 	}
 	return fmt.Errorf("listen on %s: %w%s", bind, err, hint)
 }
@@ -153,8 +181,8 @@ func listenError(bind netip.AddrPort, err error) error {
 // Addr returns the address of the socket, with the port that the kernel chose;
 // before Listen, Config.Bind.
 func (l *Listener) Addr() netip.AddrPort {
-	if ln := l.ln.Load(); ln != nil {
-		return ln.Addr().(*net.TCPAddr).AddrPort()
+	if o := l.open.Load(); o != nil {
+		return o.addr
 	}
 	return l.cfg.Bind
 }
@@ -164,37 +192,45 @@ func (l *Listener) Addr() netip.AddrPort {
 // go on for up to Timeouts.Drain, resets those that are left, and returns nil
 // when all are gone.
 func (l *Listener) Run(ctx context.Context) error {
-	ln := l.ln.Load()
-	if ln == nil {
+	o := l.open.Load()
+	if o == nil {
 		return fmt.Errorf("run listener %s: it is not open; call Listen first", l.cfg.Name)
 	}
 	defer l.metrics.active.remove(l)
 	if ctx.Err() != nil {
-		return ln.Close()
+		o.close()
+		return nil
 	}
-	closed := make(chan struct{})
-	context.AfterFunc(ctx, func() {
-		_ = ln.Close()
-		close(closed)
-	})
-	l.log.Info("listening", "address", l.Addr(), "backends", len(l.stats))
-	l.accept(ctx, ln)
-	<-closed // the port is free from here on
-	l.drain()
+	l.log.Info("listening", "address", o.addr, "backends", len(l.stats))
+	loops, ctx := errgroup.WithContext(ctx)
+	for _, lp := range o.loops {
+		lp.mail.begin()
+		loops.Go(lp.run)
+	}
+	<-ctx.Done()          // or a loop has failed
+	o.tell(stopAccepting) // the port is free from here on
+	l.drain(o, loops)
+	if err := loops.Wait(); err != nil {
+		return fmt.Errorf("run listener %s: %w", l.cfg.Name, err)
+	}
 	return nil
 }
 
 // drain waits for the live connections, not longer than it may.
-func (l *Listener) drain() {
-	gone := l.live.drained()
-	l.log.Info("draining", "connections", l.live.count(), "for", l.cfg.Timeouts.Drain)
+func (l *Listener) drain(o *opened, loops *errgroup.Group) {
+	l.log.Info("draining", "connections", l.live.Load(), "for", l.cfg.Timeouts.Drain)
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_ = loops.Wait() // Run returns it
+	}()
 	timer := time.NewTimer(l.cfg.Timeouts.Drain)
 	defer timer.Stop()
 	reset := 0
 	select {
 	case <-gone:
 	case <-timer.C:
-		reset = l.live.reset()
+		reset = o.tell(resetAll)
 		<-gone
 	}
 	l.log.Info("drained", "reset", reset)
@@ -203,11 +239,16 @@ func (l *Listener) drain() {
 // Reset resets every live connection, both legs, and returns how many there
 // were. The RSTs have been sent when it returns: the address may go then.
 // Accepting goes on.
-func (l *Listener) Reset() int { return l.live.reset() }
+func (l *Listener) Reset() int {
+	if o := l.open.Load(); o != nil {
+		return o.tell(resetAll)
+	}
+	return 0
+}
 
 // Status returns the listener's state now; backends are in the pool's order.
 func (l *Listener) Status() Status {
-	s := Status{Active: int64(l.live.count())}
+	s := Status{Active: l.live.Load()}
 	for i, b := range l.stats {
 		s.Backends = append(s.Backends, BackendStatus{
 			Backend:     l.pool.backends[i],

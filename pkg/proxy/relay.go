@@ -1,172 +1,210 @@
 package proxy
 
-import (
-	"errors"
-	"io"
-	"net"
-	"sync"
-	"sync/atomic"
-	"syscall"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 const (
-	// small is up to how many waiting bytes are copied through a buffer; more
-	// are spliced. It is a TLS record's size.
+	// small is up to how many waiting bytes are copied through the loop's
+	// buffer; more are spliced. It is a TLS record's size.
 	small = 16 << 10
-	// chunk is how many bytes are spliced before they are counted.
-	chunk = 256 << 10
+	// turn is how much one direction moves before others have their turn.
+	turn = 1 << 20
 )
 
-// buffers are lent for one read and one write each; a connection that waits
-// has none.
-type buffers struct{ pool sync.Pool }
-
-func (b *buffers) get() *[small]byte {
-	if buf, ok := b.pool.Get().(*[small]byte); ok {
-		return buf
-	}
-	return new([small]byte)
+// leg is one socket of a connection and what is known of it. The kernel tells
+// changes only (EPOLLET), so what was told has to be kept until it has been
+// proven wrong.
+type leg struct {
+	fd       int32
+	readable bool
+	writable bool
+	// careful: a short read does not mean that all was read. An end, or bytes
+	// behind an urgent one, may follow, and no event will tell it again.
+	careful bool
 }
 
-func (b *buffers) put(buf *[small]byte) { b.pool.Put(buf) }
+// block holds what could not be written at once and has no pipe.
+type block [small]byte
 
-// relay moves bytes between the legs of c until both directions have ended or
-// one leg has failed, and leaves both closed. It adds what it moved to in
-// (client to backend) and out.
-//
-// This is the seam: another way to move bytes replaces this function.
-func relay(c *conn, t Timeouts, bufs *buffers, in, out prometheus.Counter) {
-	r := &pair{conn: c, watch: newWatch(c, t)}
-	var wg sync.WaitGroup
-	wg.Go(func() { r.carry(&flow{src: c.backend, dst: c.client, bytes: out, bufs: bufs}) })
-	r.carry(&flow{src: c.client, dst: c.backend, bytes: in, bufs: bufs})
-	wg.Wait()
-	r.watch.stop()
-}
-
-// pair is the two directions of a connection.
-type pair struct {
-	conn  *conn
-	watch *watch
-	ended atomic.Int32 // directions that had their FIN
-}
-
-// carry runs one direction to its end and passes that end on. While the other
-// direction goes on it stays to see a RST from its own source, which nobody
-// else reads any more.
-func (r *pair) carry(f *flow) {
-	if err := f.run(); err != nil {
-		r.conn.reset()
-		return
-	}
-	if r.ended.Add(1) == 2 {
-		r.conn.close() // sends this direction's FIN
-		return
-	}
-	if f.dst.CloseWrite() != nil {
-		r.conn.reset()
-		return
-	}
-	r.watch.halfClosed()
-	if awaitReset(f.src) == nil {
-		r.conn.reset()
-	}
-}
-
-// flow is one direction of a connection.
+// flow is one direction of a connection. While it waits for bytes it holds
+// neither pipe nor block.
 type flow struct {
-	src, dst *net.TCPConn
-	bytes    prometheus.Counter
-	bufs     *buffers
-
-	raw     syscall.RawConn // of src
-	limited io.LimitedReader
-
-	// The outcome of readOnce and count; fields, so that one bound method can
-	// be used for the life of the flow.
-	buf *[small]byte
-	n   int
-	err error
+	pipe    *pipe
+	block   *block
+	pending int32 // bytes that were read and not yet written: in block, else in pipe
+	off     int32 // where they begin in block
+	bulk    bool  // the last read filled its buffer
+	ended   bool  // src had its FIN
+	done    bool  // and dst has it too
 }
 
-// run moves bytes until src ends (nil) or something fails.
-func (f *flow) run() error {
-	raw, err := f.src.SyscallConn()
-	if err != nil {
-		return err
+// verdict is what a direction came to.
+type verdict int
+
+const (
+	waits  verdict = iota // for an event
+	more                  // there may be more to do; others first
+	failed                // both legs are to be reset
+)
+
+// mover moves bytes from one leg to another. It belongs to one loop.
+type mover struct {
+	kernel kernel
+	pipes  interface {
+		take() *pipe // nil: copy
+		give(empty *pipe)
 	}
-	f.raw, f.limited.R = raw, f.src
-	readOnce, count := f.readOnce, f.count
-	for {
-		n, err := f.copyOnce(readOnce)
-		if err != nil || n == 0 {
-			return err
+	buf    *block
+	blocks []*block // spare ones
+}
+
+// maxBlocks is how many spare blocks are kept for the next readers that stop.
+const maxBlocks = 64
+
+// move moves what it can, about a turn at most. It returns how many bytes were
+// written to dst.
+func (m *mover) move(f *flow, src, dst *leg) (n int, v verdict) {
+	for n < turn {
+		switch {
+		case f.pending > 0:
+			if !dst.writable {
+				return n, waits
+			}
+			k, v := m.flush(f, dst)
+			n += k
+			if v == failed {
+				return n, failed
+			}
+		case f.ended:
+			m.release(f)
+			if m.kernel.finish(dst.fd) != 0 {
+				return n, failed
+			}
+			f.done = true
+			return n, waits
+		// Back-pressure: nothing is read for a peer that takes nothing.
+		case !src.readable || !dst.writable:
+			m.release(f)
+			return n, waits
+		default:
+			k, v := m.fill(f, src, dst)
+			n += k
+			if v == failed {
+				return n, failed
+			}
 		}
-		if n < small {
-			continue
+	}
+	return n, more
+}
+
+// fill reads once, and writes what was copied.
+func (m *mover) fill(f *flow, src, dst *leg) (int, verdict) {
+	if f.bulk && m.spliceIn(f, src) {
+		return 0, more
+	}
+	m.release(f)
+	n, errno := m.kernel.recv(src.fd, m.buf[:])
+	switch {
+	case errno == unix.EAGAIN:
+		src.readable = false
+		return 0, waits
+	case errno == unix.EINTR:
+		return 0, more
+	case errno != 0:
+		return 0, failed
+	case n == 0:
+		f.ended = true
+		return 0, more
+	}
+	f.bulk = n == small
+	if !f.bulk && !src.careful {
+		src.readable = false // what comes from now on is an event
+	}
+	return m.write(f, dst, m.buf[:n])
+}
+
+// spliceIn fills a pipe. It returns false when nothing came of it: no pipe was
+// to be had, or nothing is there, or the end, or an urgent byte, before which a
+// splice stops for good. A read tells which.
+func (m *mover) spliceIn(f *flow, src *leg) bool {
+	if f.pipe == nil {
+		if f.pipe = m.pipes.take(); f.pipe == nil {
+			return false
 		}
-		if err := f.splice(count); err != nil {
-			return err
+	}
+	n, errno := m.kernel.splice(src.fd, f.pipe.w, f.pipe.size)
+	if errno != 0 || n == 0 {
+		f.bulk = false
+		return false
+	}
+	f.pending = int32(n)
+	return true
+}
+
+// write writes p, and keeps what dst does not take.
+func (m *mover) write(f *flow, dst *leg, p []byte) (int, verdict) {
+	n, errno := m.kernel.send(dst.fd, p)
+	if errno != 0 {
+		if errno != unix.EAGAIN && errno != unix.EINTR {
+			return 0, failed
 		}
+		n = 0
+	}
+	if n == len(p) {
+		return n, more
+	}
+	dst.writable = errno == unix.EINTR
+	f.block = m.takeBlock()
+	f.off, f.pending = 0, int32(copy(f.block[:], p[n:]))
+	return n, more
+}
+
+// flush writes what is pending.
+func (m *mover) flush(f *flow, dst *leg) (int, verdict) {
+	var n int
+	var errno unix.Errno
+	if f.block != nil {
+		n, errno = m.kernel.send(dst.fd, f.block[f.off:f.off+f.pending])
+	} else {
+		n, errno = m.kernel.splice(f.pipe.r, dst.fd, f.pending)
+	}
+	switch {
+	case errno == unix.EAGAIN:
+		dst.writable = false
+		return 0, waits
+	case errno == unix.EINTR:
+		return 0, more
+	case errno != 0 || n == 0:
+		return 0, failed
+	}
+	f.pending -= int32(n)
+	f.off += int32(n)
+	if f.pending == 0 && f.block != nil {
+		m.giveBlock(f)
+	}
+	return n, more
+}
+
+// release gives back a pipe that is empty.
+func (m *mover) release(f *flow) {
+	if f.pipe != nil {
+		m.pipes.give(f.pipe)
+		f.pipe = nil
 	}
 }
 
-// copyOnce waits for bytes and copies what there is, at most a buffer full. It
-// returns 0 at the end of src.
-func (f *flow) copyOnce(readOnce func(uintptr) bool) (int, error) {
-	if err := f.raw.Read(readOnce); err != nil {
-		return 0, err
+func (m *mover) takeBlock() *block {
+	n := len(m.blocks)
+	if n == 0 {
+		return new(block)
 	}
-	if f.buf == nil {
-		return 0, f.err
-	}
-	n, err := f.dst.Write(f.buf[:f.n])
-	f.bufs.put(f.buf)
-	f.bytes.Add(float64(n))
-	return n, err
+	b := m.blocks[n-1]
+	m.blocks = m.blocks[:n-1]
+	return b
 }
 
-// readOnce reads into a borrowed buffer, which it keeps only when it holds
-// bytes. It returns false when there is nothing to read yet.
-func (f *flow) readOnce(fd uintptr) bool {
-	f.buf = f.bufs.get()
-	for {
-		f.n, f.err = unix.Read(int(fd), f.buf[:])
-		if !errors.Is(f.err, unix.EINTR) {
-			break
-		}
+func (m *mover) giveBlock(f *flow) {
+	if len(m.blocks) < maxBlocks {
+		m.blocks = append(m.blocks, f.block)
 	}
-	if f.n > 0 {
-		return true
-	}
-	f.bufs.put(f.buf)
-	f.buf = nil
-	return !errors.Is(f.err, unix.EAGAIN)
+	f.block = nil
 }
-
-// splice moves what waits in src without copying it, as long as that is much.
-// It asks for no more than is there: a splice that waits would hold a pipe
-// (two descriptors and up to 1 MiB) while the connection is idle, and stop for
-// good before an urgent byte. Only an io.LimitedReader may stand between the
-// sockets, else package net copies.
-func (f *flow) splice(count func(uintptr)) error {
-	for {
-		if err := f.raw.Control(count); err != nil {
-			return err
-		}
-		if f.err != nil || f.n <= small {
-			return f.err
-		}
-		f.limited.N = int64(min(f.n, chunk))
-		n, err := f.dst.ReadFrom(&f.limited)
-		f.bytes.Add(float64(n))
-		if err != nil || n == 0 {
-			return err
-		}
-	}
-}
-
-func (f *flow) count(fd uintptr) { f.n, f.err = queued(int(fd)) }

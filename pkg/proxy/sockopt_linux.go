@@ -4,15 +4,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
+	"strconv"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
-
-// control is the form in which package net takes socket options.
-type control func(network, address string, rc syscall.RawConn) error
 
 // keepalive is when probes start on a silent leg, how far they are apart
 // (both whole seconds) and how many may go unanswered.
@@ -33,12 +30,19 @@ func keepaliveFor(user time.Duration) keepalive {
 	return k
 }
 
-// legOptions sets what both legs of a connection have: keepalive and
+// option is one integer socket option.
+type option struct {
+	name       string
+	level, opt int
+	value      int
+}
+
+// legOptions are what both legs of a connection have: no delay, keepalive and
 // TCP_USER_TIMEOUT. Set on a listening socket, accepted ones inherit them.
-// (TCP_NODELAY is set by package net on every connection.)
-func legOptions(user time.Duration) control {
+func legOptions(user time.Duration) []option {
 	k := keepaliveFor(user)
 	opts := []option{
+		{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 		{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
 		{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(k.idle / time.Second)},
 		{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(k.interval / time.Second)},
@@ -48,122 +52,101 @@ func legOptions(user time.Duration) control {
 		ms := max(user/time.Millisecond, 1) // the option's unit; 0 would be "off"
 		opts = append(opts, option{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(ms)})
 	}
-	return setAll(opts)
+	return opts
 }
 
-// listenOptions is legOptions, plus leave to bind an address that no interface
-// has yet.
-func listenOptions(bind netip.Addr, freeBind bool, user time.Duration) control {
-	leg := legOptions(user)
-	if !freeBind {
-		return leg
-	}
-	free := option{"IP_FREEBIND", unix.IPPROTO_IP, unix.IP_FREEBIND, 1}
+// listenOptions are what a listening socket has besides before it is bound:
+// leave to follow a predecessor whose connections are not all gone, and to bind
+// an address that no interface has yet; an IPv6 wildcard takes IPv4 too.
+func listenOptions(bind netip.Addr, freeBind bool) []option {
+	opts := []option{{"SO_REUSEADDR", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1}}
 	if bind.Is6() {
-		free = option{"IPV6_FREEBIND", unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1}
+		opts = append(opts, option{"IPV6_V6ONLY", unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0})
 	}
-	return func(network, address string, rc syscall.RawConn) error {
-		if err := setAll([]option{free})(network, address, rc); err != nil {
-			return err
+	switch {
+	case freeBind && bind.Is6():
+		opts = append(opts, option{"IPV6_FREEBIND", unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1})
+	case freeBind:
+		opts = append(opts, option{"IP_FREEBIND", unix.IPPROTO_IP, unix.IP_FREEBIND, 1})
+	}
+	return opts
+}
+
+func setAll(fd int32, opts []option) error {
+	for i := range opts {
+		o := &opts[i]
+		if err := unix.SetsockoptInt(int(fd), o.level, o.opt, o.value); err != nil {
+			return fmt.Errorf("set %s to %d: %w", o.name, o.value, err)
 		}
-		return leg(network, address, rc)
 	}
+	return nil
 }
 
-// option is one integer socket option.
-type option struct {
-	name       string
-	level, opt int
-	value      int
-}
-
-func setAll(opts []option) control {
-	return func(_, _ string, rc syscall.RawConn) error {
-		var err error
-		cerr := rc.Control(func(fd uintptr) {
-			for _, o := range opts {
-				if e := unix.SetsockoptInt(int(fd), o.level, o.opt, o.value); e != nil {
-					err = fmt.Errorf("set %s to %d: %w", o.name, o.value, e)
-					return
-				}
-			}
-		})
-		if cerr != nil {
-			return cerr
+// sockaddr returns an address as package unix has it. A zone is the name or the
+// number of an interface, which must be there.
+func sockaddr(a netip.AddrPort) (unix.Sockaddr, error) {
+	addr := a.Addr().Unmap()
+	if addr.Is4() {
+		return &unix.SockaddrInet4{Addr: addr.As4(), Port: int(a.Port())}, nil
+	}
+	to := &unix.SockaddrInet6{Addr: addr.As16(), Port: int(a.Port())}
+	if zone := addr.Zone(); zone != "" {
+		if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+			to.ZoneId = uint32(n)
+		} else if in, err := net.InterfaceByName(zone); err == nil {
+			to.ZoneId = uint32(in.Index)
+		} else {
+			return nil, fmt.Errorf("find interface %s: %w", zone, unix.ENODEV)
 		}
-		return err
 	}
+	return to, nil
 }
 
-// resetLeg closes c with a RST instead of a FIN; bytes not yet sent are thrown
-// away.
+// boundTo returns the address of a socket, invalid when it has none.
+func boundTo(fd int32) netip.AddrPort {
+	sa, err := unix.Getsockname(int(fd))
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		addr := netip.AddrFrom16(sa.Addr)
+		if sa.ZoneId != 0 {
+			addr = addr.WithZone(strconv.FormatUint(uint64(sa.ZoneId), 10))
+		}
+		return netip.AddrPortFrom(addr, uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// resetLeg closes a socket with a RST instead of a FIN; bytes not yet sent are
+// thrown away.
 //
-// SO_LINGER 0 makes close(2) do that, but the descriptor is closed only when
-// the last goroutine has left its system call on it. connect(2) to AF_UNSPEC
+// SO_LINGER 0 makes close(2) do that, but only once no other process has the
+// descriptor, and a child has it between fork and exec. connect(2) to AF_UNSPEC
 // runs the very same code (tcp_disconnect, net/ipv4/tcp.c) now, so the RST is
 // out before the caller goes on, say to take the address away.
-func resetLeg(c *net.TCPConn) error {
-	_ = c.SetLinger(0) // fails only on a socket that is closed already
-	if rc, err := c.SyscallConn(); err == nil {
-		_ = rc.Control(func(fd uintptr) {
-			unspec := unix.RawSockaddr{Family: unix.AF_UNSPEC}
-			// x/sys has no Sockaddr for AF_UNSPEC. An error changes nothing:
-			// the close below does the same a little later.
-			_, _, _ = unix.Syscall(unix.SYS_CONNECT, fd, uintptr(unsafe.Pointer(&unspec)), unsafe.Sizeof(unspec))
-		})
+func resetLeg(fd int32) {
+	unspec := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+	if _, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&unspec)), unsafe.Sizeof(unspec)); errno != 0 {
+		_ = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
-	return c.Close()
-}
-
-// tcpInfo returns the kernel's view of a connection.
-func tcpInfo(c *net.TCPConn) (*unix.TCPInfo, error) {
-	rc, err := c.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var info *unix.TCPInfo
-	var ierr error
-	if err := rc.Control(func(fd uintptr) {
-		info, ierr = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-	}); err != nil {
-		return nil, err
-	}
-	return info, ierr
+	closeFD(fd)
 }
 
 // moved returns a number that grows whenever a peer of one of the legs sent
 // bytes or acknowledged some. The kernel counts, so it sees also a slow reader
-// on whom one large write has been waiting for long.
-func moved(legs ...*net.TCPConn) (uint64, error) {
+// for whom all has been written long ago.
+func moved(legs *[2]leg) (uint64, error) {
 	var sum uint64
-	for _, c := range legs {
-		info, err := tcpInfo(c)
+	for i := range legs {
+		info, err := unix.GetsockoptTCPInfo(int(legs[i].fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err != nil {
 			return 0, err
 		}
 		sum += info.Bytes_acked + info.Bytes_received
 	}
 	return sum, nil
-}
-
-// tcpClose is TCP_CLOSE of include/net/tcp_states.h.
-const tcpClose = unix.BPF_TCP_CLOSE
-
-// awaitReset blocks until c, whose peer has sent its FIN, is reset by the peer
-// or given up by the kernel (nil), or closed by this process (an error).
-func awaitReset(c *net.TCPConn) error {
-	rc, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return rc.Read(func(fd uintptr) bool {
-		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-		return err != nil || info.State == tcpClose
-	})
-}
-
-// queued returns how many bytes can be read from the socket without waiting,
-// up to the next urgent byte.
-func queued(fd int) (int, error) {
-	return unix.IoctlGetInt(fd, unix.SIOCINQ)
 }

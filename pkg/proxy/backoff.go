@@ -1,0 +1,49 @@
+package proxy
+
+import (
+	"sync"
+	"time"
+)
+
+// backoff is how long accepting pauses when descriptors or memory have run out.
+type backoff struct {
+	pause  time.Duration
+	failed time.Time
+}
+
+const (
+	minPause = 5 * time.Millisecond
+	maxPause = time.Second
+	// calm is how long all must have been well for a failure to begin a new
+	// episode. It is longer than any pause, and long enough that a process that
+	// sways at its limit does not fill the log.
+	calm = 10 * time.Second
+)
+
+// fail returns the next pause, and whether this failure begins an episode.
+func (b *backoff) fail(now time.Time) (pause time.Duration, begins bool) {
+	begins = b.failed.IsZero() || now.Sub(b.failed) > calm
+	b.failed = now
+	b.pause = min(max(2*b.pause, minPause), maxPause)
+	return b.pause, begins
+}
+
+// episode is the backoff that all loops of a listener share: they run out of
+// the same descriptors, and it is told once.
+type episode struct {
+	mu sync.Mutex
+	b  backoff
+}
+
+func (e *episode) fail(now time.Time) (pause time.Duration, begins bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.b.fail(now)
+}
+
+// well says that accepting goes on.
+func (e *episode) well() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.b.pause = 0
+}

@@ -1,0 +1,170 @@
+package proxy
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// watch has events of a leg told from now on. They are told once, when
+// something changes (epoll(7), EPOLLET), and so one registration is enough.
+func (lp *loop) watch(c *conn, side int) error {
+	const events = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLPRI | unix.EPOLLET
+	return lp.add(c.legs[side].fd, events, c.timer.id<<1|int32(side), c.generation)
+}
+
+// told takes what the kernel says of a leg.
+func (lp *loop) told(c *conn, side int, events uint32) {
+	l := &c.legs[side]
+	failed := events&unix.EPOLLERR != 0
+	if c.phase == connecting && side == backendSide {
+		if events&(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
+			l.readable, l.careful = true, true
+		}
+		if failed || events&unix.EPOLLOUT != 0 {
+			lp.connected(c, failed)
+		}
+		return
+	}
+	l.readable = l.readable || events&^unix.EPOLLOUT != 0
+	l.writable = l.writable || events&unix.EPOLLOUT != 0
+	l.careful = l.careful || events&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLHUP) != 0
+	switch {
+	case failed:
+		lp.lastWords(c, side)
+		lp.reset(c)
+	case c.phase == relaying:
+		lp.pump(c)
+	}
+}
+
+// lastWords passes on what came before a RST, as far as it can go at once.
+func (lp *loop) lastWords(c *conn, side int) {
+	if c.phase == relaying && !c.flows[side].done {
+		n, _ := lp.move(&c.flows[side], &c.legs[side], &c.legs[1-side])
+		lp.count(c, side, n)
+	}
+}
+
+// pump moves what can be moved, both ways, and ends what has ended.
+func (lp *loop) pump(c *conn) {
+	done, again := 0, false
+	for side := range c.flows {
+		if !c.flows[side].done {
+			n, v := lp.move(&c.flows[side], &c.legs[side], &c.legs[1-side])
+			lp.count(c, side, n)
+			if v == failed {
+				lp.reset(c)
+				return
+			}
+			again = again || v == more
+		}
+		if c.flows[side].done {
+			done++
+		}
+	}
+	switch {
+	case done == 2:
+		lp.end(c, lp.closeLeg)
+	case done == 1 && !c.half:
+		c.half = true
+		if half := lp.l.cfg.Timeouts.HalfClosed; c.still.limit == 0 || half < c.still.limit {
+			lp.limit(c, half)
+		}
+	}
+	if again && !c.queued && c.phase == relaying {
+		c.queued = true
+		lp.todo = append(lp.todo, c.timer.id)
+	}
+}
+
+func (lp *loop) count(c *conn, side, n int) {
+	switch {
+	case n == 0:
+	case side == clientSide:
+		c.stats.in.Add(float64(n))
+	default:
+		c.stats.out.Add(float64(n))
+	}
+}
+
+// limit begins to watch that something moves, from now on; 0 is no limit. It
+// costs nothing per packet: the kernel is asked every now and then.
+func (lp *loop) limit(c *conn, limit time.Duration) {
+	if limit > 0 {
+		c.still = stillness{limit: limit}
+		lp.wheel.set(&c.timer, lp.now+limit/4) // most half-closed connections have ended by then
+	}
+}
+
+// timeout is the timer of c: an attempt to connect took too long, or it is time
+// to see whether something has moved.
+func (lp *loop) timeout(c *conn) {
+	if c.phase == connecting {
+		lp.giveUp(c, unix.ETIMEDOUT)
+		lp.connect(c)
+		return
+	}
+	n, err := moved(&c.legs)
+	if err != nil {
+		lp.reset(c)
+		return
+	}
+	now := lp.clock()
+	again, over := c.still.observe(lp.start.Add(now), n)
+	if over {
+		lp.reset(c)
+		return
+	}
+	lp.wheel.set(&c.timer, now+again)
+}
+
+// reset ends c with a RST on both legs, which have been sent when it returns.
+// A leg that still connects may be connected for the backend already.
+func (lp *loop) reset(c *conn) { lp.end(c, lp.resetLeg) }
+
+// end ends c in one way or the other and gives back all that it has.
+func (lp *loop) end(c *conn, how func(*conn, int)) {
+	lp.wheel.stop(&c.timer)
+	how(c, clientSide)
+	how(c, backendSide)
+	for i := range c.flows {
+		lp.empty(&c.flows[i])
+	}
+	if c.phase == relaying {
+		c.stats.active.Add(-1)
+	}
+	lp.conns.remove(c)
+	lp.l.live.Add(-1)
+}
+
+// empty throws away what a flow holds.
+func (lp *loop) empty(f *flow) {
+	if f.block != nil {
+		lp.giveBlock(f)
+		f.pending = 0
+	}
+	switch {
+	case f.pipe == nil:
+	case f.pending > 0:
+		lp.pipes.drop(f.pipe)
+		f.pipe = nil
+	default:
+		lp.release(f)
+	}
+}
+
+// closeLeg closes a leg in peace: what is written still goes out, then a FIN.
+func (lp *loop) closeLeg(c *conn, side int) {
+	if l := &c.legs[side]; l.fd != noFD {
+		closeFD(l.fd)
+		l.fd = noFD
+	}
+}
+
+func (lp *loop) resetLeg(c *conn, side int) {
+	if l := &c.legs[side]; l.fd != noFD {
+		resetLeg(l.fd)
+		l.fd = noFD
+	}
+}

@@ -1,0 +1,86 @@
+package proxy
+
+import (
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// maxLoops is how many event loops a listener has at most. One has a core
+	// of its own; more of them than this find more clients only where one of
+	// them is not kept busy.
+	maxLoops = 4
+	// backlog is cut by the kernel to net.core.somaxconn.
+	backlog = 1<<16 - 1
+)
+
+// listen opens n sockets on the address of cfg, among which the kernel deals
+// out clients (SO_REUSEPORT; socket(7)).
+func listen(cfg Config, n int) (sockets []int32, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(sockets)
+		}
+	}()
+	at := netip.AddrPortFrom(cfg.Bind.Addr().Unmap(), cfg.Bind.Port())
+	for range n {
+		fd, err := bound(cfg, at, len(sockets) > 0)
+		if err != nil {
+			return sockets, err
+		}
+		sockets = append(sockets, fd)
+		at = netip.AddrPortFrom(at.Addr(), boundTo(fd).Port())
+	}
+	for _, fd := range sockets {
+		if err := unix.Listen(int(fd), backlog); err != nil {
+			return sockets, fmt.Errorf("listen: %w", err)
+		}
+	}
+	return sockets, nil
+}
+
+// bound makes a socket with all its options and binds it. The first of an
+// address shares it only once it is bound: so another process of the same user
+// that shares its ports as well is met with EADDRINUSE, instead of taking part
+// of the clients.
+func bound(cfg Config, at netip.AddrPort, share bool) (int32, error) {
+	family := unix.AF_INET
+	if at.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	sock, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	if err != nil {
+		return noFD, fmt.Errorf("make a socket: %w", err)
+	}
+	fd := int32(sock)
+	reuse := []option{{"SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT, 1}}
+	before := append(listenOptions(at.Addr(), cfg.FreeBind), legOptions(cfg.Timeouts.User)...)
+	after := reuse
+	if share {
+		before, after = append(before, reuse...), nil
+	}
+	if err := setAll(fd, before); err != nil {
+		closeFD(fd)
+		return noFD, err
+	}
+	sa, err := sockaddr(at)
+	if err == nil {
+		err = unix.Bind(sock, sa)
+	}
+	if err == nil {
+		err = setAll(fd, after)
+	}
+	if err != nil {
+		closeFD(fd)
+		return noFD, fmt.Errorf("bind: %w", err)
+	}
+	return fd, nil
+}
+
+func closeAll(fds []int32) {
+	for _, fd := range fds {
+		closeFD(fd)
+	}
+}

@@ -1,0 +1,113 @@
+package proxy
+
+import (
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// pipeBudget is how much the pipes of one listener may hold together. It is
+	// what the kernel lets a user without CAP_SYS_RESOURCE have in all
+	// (fs.pipe-user-pages-soft, 16384 pages; pipe(7)).
+	pipeBudget = 64 << 20
+	// spareFor is how long a pipe that nobody needs is kept.
+	spareFor = 250 * time.Millisecond
+	// noPipeFor is how long none is asked for after the kernel has refused one.
+	noPipeFor = 100 * time.Millisecond
+)
+
+// pipeSizes are tried in turn. A third of the rate is lost with the last one;
+// with less, copying is as good.
+var pipeSizes = [...]int32{1 << 20, 256 << 10, 64 << 10}
+
+// pipe is where spliced bytes are on their way from one socket to the other.
+type pipe struct {
+	r, w int32
+	size int32
+}
+
+// budget is what is left for pipes of all loops of a listener.
+type budget struct{ left atomic.Int64 }
+
+func (b *budget) take(n int32) bool {
+	if b.left.Add(-int64(n)) >= 0 {
+		return true
+	}
+	b.left.Add(int64(n))
+	return false
+}
+
+func (b *budget) give(n int32) { b.left.Add(int64(n)) }
+
+// pipes are a loop's spare pipes, all of them empty.
+type pipes struct {
+	budget *budget
+	spare  []*pipe
+	unused int           // so many were spare all the time since the last trim
+	not    time.Duration // none is asked for before
+}
+
+// get returns an empty pipe, nil when none is to be had now.
+func (p *pipes) get(now time.Duration) *pipe {
+	if n := len(p.spare); n > 0 {
+		got := p.spare[n-1]
+		p.spare = p.spare[:n-1]
+		p.unused = min(p.unused, n-1)
+		return got
+	}
+	if now < p.not {
+		return nil
+	}
+	for _, size := range pipeSizes {
+		if !p.budget.take(size) {
+			continue
+		}
+		got := newPipe(size)
+		if got != nil {
+			return got
+		}
+		p.budget.give(size)
+	}
+	p.not = now + noPipeFor
+	return nil
+}
+
+// put takes an empty pipe back.
+func (p *pipes) put(empty *pipe) { p.spare = append(p.spare, empty) }
+
+// drop closes a pipe, with what it holds.
+func (p *pipes) drop(old *pipe) {
+	closeFD(old.r)
+	closeFD(old.w)
+	p.budget.give(old.size)
+}
+
+// trim closes the pipes that were not needed since the last call, and returns
+// whether some are left to be looked at again.
+func (p *pipes) trim() bool {
+	for range p.unused {
+		n := len(p.spare) - 1
+		p.drop(p.spare[n])
+		p.spare = p.spare[:n]
+	}
+	p.unused = len(p.spare)
+	return p.unused > 0
+}
+
+// newPipe makes a pipe of a size; nil when descriptors have run out or the user
+// may have no more of that size (EPERM).
+func newPipe(size int32) *pipe {
+	var fds [2]int
+	if unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC) != nil {
+		return nil
+	}
+	p := &pipe{r: int32(fds[0]), w: int32(fds[1]), size: size}
+	if _, err := unix.FcntlInt(uintptr(p.w), unix.F_SETPIPE_SZ, int(size)); err != nil {
+		closeFD(p.r)
+		closeFD(p.w)
+		return nil
+	}
+	return p
+}
