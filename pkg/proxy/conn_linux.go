@@ -105,8 +105,8 @@ func (lp *loop) timeout(c *conn) {
 		lp.connect(c)
 		return
 	}
-	n, err := moved(&c.legs)
-	if err != nil {
+	n, errno := moved(&c.legs, &lp.info)
+	if errno != 0 {
 		lp.reset(c)
 		return
 	}

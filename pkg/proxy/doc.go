@@ -9,9 +9,18 @@
 // What ends on one side ends the same way on the other: a FIN is passed on as
 // a FIN, for each direction by itself; a RST, or any other failure, as a RST.
 //
-// The relay of this package is a pair of goroutines behind the function relay;
-// nothing outside relay.go knows how bytes move. conformance_test.go says what
-// must hold for whatever takes its place, and speaks to a Listener only.
+// Bytes are moved by a few event loops, each with a thread, an epoll set, a
+// listening socket (SO_REUSEPORT), connections and timers of its own; the
+// kernel deals out the clients. Little is copied through one buffer of the
+// loop, much is spliced through a pipe that is lent while bytes are on their
+// way. An idle connection is its two sockets and some 200 bytes. mover (relay.go)
+// and wheel know neither sockets nor a clock; the files named _linux do.
+//
+// While a loop waits it may keep one of the runtime's processors for some
+// milliseconds. A process with other work that is in a hurry should have a few
+// more of them than loops (runtime.GOMAXPROCS).
+//
+// conformance_test.go says what must hold, and speaks to a Listener only.
 //
 // The package never looks into the bytes, never decides what is ready (somebody
 // tells the Pool), never logs a single connection, and never touches addresses

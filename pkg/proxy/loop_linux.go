@@ -57,6 +57,7 @@ type loop struct {
 	events   [maxEvents]unix.EpollEvent
 	from     unix.RawSockaddrAny // the client that was accepted last
 	fromSize uint32
+	info     unix.TCPInfo
 }
 
 // newLoop makes a loop that serves l's clients from a listening socket, which
@@ -87,7 +88,7 @@ func newLoop(l *Listener, ln int32) (*loop, error) {
 	if lp.connectTimeout <= 0 {
 		lp.connectTimeout = defaultConnect
 	}
-	lp.mover = mover{kernel: linux{}, pipes: lp, buf: new(block)}
+	lp.mover = mover{kernel: linux{}, lender: lp, buf: new(block)}
 	for _, b := range l.pool.backends {
 		sa, err := sockaddr(b)
 		if err != nil || b.Addr().Zone() != "" {
@@ -218,10 +219,10 @@ func (lp *loop) expired(t *timer) {
 	}
 }
 
-// take implements the mover's pipes.
+// take implements the lender of the mover.
 func (lp *loop) take() *pipe { return lp.pipes.get(lp.now) }
 
-// give implements the mover's pipes.
+// give implements the lender of the mover.
 func (lp *loop) give(empty *pipe) {
 	lp.pipes.put(empty)
 	if !lp.pipesTimer.isSet() {

@@ -49,7 +49,7 @@ const (
 // mover moves bytes from one leg to another. It belongs to one loop.
 type mover struct {
 	kernel kernel
-	pipes  interface {
+	lender interface {
 		take() *pipe // nil: copy
 		give(empty *pipe)
 	}
@@ -127,7 +127,7 @@ func (m *mover) fill(f *flow, src, dst *leg) (int, verdict) {
 // splice stops for good. A read tells which.
 func (m *mover) spliceIn(f *flow, src *leg) bool {
 	if f.pipe == nil {
-		if f.pipe = m.pipes.take(); f.pipe == nil {
+		if f.pipe = m.lender.take(); f.pipe == nil {
 			return false
 		}
 	}
@@ -187,7 +187,7 @@ func (m *mover) flush(f *flow, dst *leg) (int, verdict) {
 // release gives back a pipe that is empty.
 func (m *mover) release(f *flow) {
 	if f.pipe != nil {
-		m.pipes.give(f.pipe)
+		m.lender.give(f.pipe)
 		f.pipe = nil
 	}
 }
