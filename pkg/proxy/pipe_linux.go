@@ -18,9 +18,14 @@ const (
 	noPipeFor = 100 * time.Millisecond
 )
 
-// pipeSizes are tried in turn. A third of the rate is lost with the last one;
-// with less, copying is as good.
-var pipeSizes = [...]int32{1 << 20, 256 << 10, 64 << 10}
+// pipeSizes are tried in turn, each if it leaves so much of the budget to the
+// smaller ones: some readers that stop shall not hold it all. A third of the
+// rate is lost with the last size; with less, copying is as good.
+var pipeSizes = [...]struct{ size, leaves int32 }{
+	{1 << 20, pipeBudget / 2},
+	{256 << 10, pipeBudget / 4},
+	{64 << 10, 0},
+}
 
 // pipe is where spliced bytes are on their way from one socket to the other.
 type pipe struct {
@@ -31,11 +36,12 @@ type pipe struct {
 // budget is what is left for pipes of all loops of a listener.
 type budget struct{ left atomic.Int64 }
 
-func (b *budget) take(n int32) bool {
-	if b.left.Add(-int64(n)) >= 0 {
+// take takes n bytes, if at least leaves are left then.
+func (b *budget) take(n, leaves int32) bool {
+	if b.left.Add(-int64(n)) >= int64(leaves) {
 		return true
 	}
-	b.left.Add(int64(n))
+	b.give(n)
 	return false
 }
 
@@ -60,15 +66,14 @@ func (p *pipes) get(now time.Duration) *pipe {
 	if now < p.not {
 		return nil
 	}
-	for _, size := range pipeSizes {
-		if !p.budget.take(size) {
+	for _, s := range pipeSizes {
+		if !p.budget.take(s.size, s.leaves) {
 			continue
 		}
-		got := newPipe(size)
-		if got != nil {
+		if got := newPipe(s.size); got != nil {
 			return got
 		}
-		p.budget.give(size)
+		p.budget.give(s.size)
 	}
 	p.not = now + noPipeFor
 	return nil

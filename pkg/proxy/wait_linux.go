@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"runtime"
 	"time"
 	"unsafe"
 
@@ -20,7 +21,7 @@ func (lp *loop) wait() (int, error) {
 		return n, err
 	}
 	asleep := lp.clock()
-	if lp.spin > 0 {
+	if lp.spin > 0 && runtime.NumCPU() > 1 {
 		for lp.clock()-asleep < spinFor {
 			if n, err := lp.poll(); n != 0 || err != nil {
 				lp.spin = min(lp.spin+1, maxSpin)
