@@ -65,16 +65,29 @@ func (lp *loop) pump(c *conn) {
 	}
 	switch {
 	case done == 2:
-		lp.end(c, lp.closeLeg)
+		lp.end(c, lp.closeLeg) // sends the FIN that is missing
 	case done == 1 && !c.half:
-		c.half = true
-		if half := lp.l.cfg.Timeouts.HalfClosed; c.still.limit == 0 || half < c.still.limit {
-			lp.limit(c, half)
-		}
+		lp.halfClose(c)
 	}
 	if again && !c.queued && c.phase == relaying {
 		c.queued = true
 		lp.todo = append(lp.todo, c.timer.id)
+	}
+}
+
+// halfClose passes on the end of the one direction that has ended.
+func (lp *loop) halfClose(c *conn) {
+	to := backendSide
+	if c.flows[backendSide].done {
+		to = clientSide
+	}
+	if finish(c.legs[to].fd) != 0 {
+		lp.reset(c)
+		return
+	}
+	c.half = true
+	if half := lp.l.cfg.Timeouts.HalfClosed; c.still.limit == 0 || half < c.still.limit {
+		lp.limit(c, half)
 	}
 }
 

@@ -76,6 +76,9 @@ func (lp *loop) dial(c *conn) error {
 
 // giveUp counts an attempt that failed and closes its leg.
 func (lp *loop) giveUp(c *conn, err error) {
+	// A child between fork and exec has the descriptor too, and until then its
+	// events would be taken for those of the next attempt. Not there is fine.
+	_ = unix.EpollCtl(int(lp.ep), unix.EPOLL_CTL_DEL, int(c.legs[backendSide].fd), nil)
 	lp.resetLeg(c, backendSide)
 	lp.wheel.stop(&c.timer)
 	c.stats.attempts[resultOf(err)].Inc()

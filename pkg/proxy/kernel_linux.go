@@ -12,7 +12,6 @@ type kernel interface {
 	recv(fd int32, p []byte) (int, unix.Errno)
 	send(fd int32, p []byte) (int, unix.Errno)
 	splice(from, to, most int32) (int, unix.Errno)
-	finish(fd int32) unix.Errno // send a FIN
 }
 
 // linux is the real kernel. A call that can't wait needs no word with the
@@ -34,7 +33,8 @@ func (linux) splice(from, to, most int32) (int, unix.Errno) {
 	return int(n), errno
 }
 
-func (linux) finish(fd int32) unix.Errno {
+// finish sends a FIN.
+func finish(fd int32) unix.Errno {
 	_, _, errno := unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0)
 	return errno
 }

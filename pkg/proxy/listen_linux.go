@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -27,6 +28,11 @@ func listen(cfg Config, n int) (sockets []int32, err error) {
 	at := netip.AddrPortFrom(cfg.Bind.Addr().Unmap(), cfg.Bind.Port())
 	for range n {
 		fd, err := bound(cfg, at, len(sockets) > 0)
+		if errors.Is(err, unix.EAFNOSUPPORT) && at.Addr() == netip.IPv6Unspecified() {
+			// [::] is everybody, also on a host without IPv6.
+			at = netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port())
+			fd, err = bound(cfg, at, len(sockets) > 0)
+		}
 		if err != nil {
 			return sockets, err
 		}

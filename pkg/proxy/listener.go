@@ -88,10 +88,11 @@ type Listener struct {
 	open atomic.Pointer[opened] // nil before Listen
 }
 
-// opened is what a listener has from Listen on; it never changes.
+// opened is what a listener has from Listen on.
 type opened struct {
 	addr  netip.AddrPort
 	loops []*loop
+	run   atomic.Bool // Run was called
 }
 
 // NewListener makes a listener that is not open yet. Its series are there from
@@ -195,6 +196,9 @@ func (l *Listener) Run(ctx context.Context) error {
 	o := l.open.Load()
 	if o == nil {
 		return fmt.Errorf("run listener %s: it is not open; call Listen first", l.cfg.Name)
+	}
+	if o.run.Swap(true) {
+		return fmt.Errorf("run listener %s: it has run already; make a new one", l.cfg.Name)
 	}
 	defer l.metrics.active.remove(l)
 	if ctx.Err() != nil {

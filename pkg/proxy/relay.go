@@ -34,7 +34,7 @@ type flow struct {
 	off     int32 // where they begin in block
 	bulk    bool  // the last read filled its buffer
 	ended   bool  // src had its FIN
-	done    bool  // and dst has it too
+	done    bool  // and all before it was written
 }
 
 // verdict is what a direction came to.
@@ -69,16 +69,13 @@ func (m *mover) move(f *flow, src, dst *leg) (n int, v verdict) {
 			if !dst.writable {
 				return n, waits
 			}
-			k, v := m.flush(f, dst)
+			k, ok := m.flush(f, dst)
 			n += k
-			if v == failed {
+			if !ok {
 				return n, failed
 			}
 		case f.ended:
 			m.release(f)
-			if m.kernel.finish(dst.fd) != 0 {
-				return n, failed
-			}
 			f.done = true
 			return n, waits
 		// Back-pressure: nothing is read for a peer that takes nothing.
@@ -86,9 +83,9 @@ func (m *mover) move(f *flow, src, dst *leg) (n int, v verdict) {
 			m.release(f)
 			return n, waits
 		default:
-			k, v := m.fill(f, src, dst)
+			k, ok := m.fill(f, src, dst)
 			n += k
-			if v == failed {
+			if !ok {
 				return n, failed
 			}
 		}
@@ -96,24 +93,25 @@ func (m *mover) move(f *flow, src, dst *leg) (n int, v verdict) {
 	return n, more
 }
 
-// fill reads once, and writes what was copied.
-func (m *mover) fill(f *flow, src, dst *leg) (int, verdict) {
+// fill reads once, and writes what was copied. It returns how much it wrote,
+// and whether all is well.
+func (m *mover) fill(f *flow, src, dst *leg) (n int, ok bool) {
 	if f.bulk && m.spliceIn(f, src) {
-		return 0, more
+		return 0, true
 	}
 	m.release(f)
 	n, errno := m.kernel.recv(src.fd, m.buf[:])
 	switch {
 	case errno == unix.EAGAIN:
 		src.readable = false
-		return 0, waits
+		return 0, true
 	case errno == unix.EINTR:
-		return 0, more
+		return 0, true
 	case errno != 0:
-		return 0, failed
+		return 0, false
 	case n == 0:
 		f.ended = true
-		return 0, more
+		return 0, true
 	}
 	f.bulk = n == small
 	if !f.bulk && !src.careful {
@@ -141,26 +139,24 @@ func (m *mover) spliceIn(f *flow, src *leg) bool {
 }
 
 // write writes p, and keeps what dst does not take.
-func (m *mover) write(f *flow, dst *leg, p []byte) (int, verdict) {
+func (m *mover) write(f *flow, dst *leg, p []byte) (n int, ok bool) {
 	n, errno := m.kernel.send(dst.fd, p)
-	if errno != 0 {
-		if errno != unix.EAGAIN && errno != unix.EINTR {
-			return 0, failed
-		}
+	switch {
+	case errno == 0 && n == len(p):
+		return n, true
+	case errno == unix.EAGAIN, errno == unix.EINTR:
 		n = 0
-	}
-	if n == len(p) {
-		return n, more
+	case errno != 0:
+		return 0, false
 	}
 	dst.writable = errno == unix.EINTR
 	f.block = m.takeBlock()
 	f.off, f.pending = 0, int32(copy(f.block[:], p[n:]))
-	return n, more
+	return n, true
 }
 
 // flush writes what is pending.
-func (m *mover) flush(f *flow, dst *leg) (int, verdict) {
-	var n int
+func (m *mover) flush(f *flow, dst *leg) (n int, ok bool) {
 	var errno unix.Errno
 	if f.block != nil {
 		n, errno = m.kernel.send(dst.fd, f.block[f.off:f.off+f.pending])
@@ -170,18 +166,18 @@ func (m *mover) flush(f *flow, dst *leg) (int, verdict) {
 	switch {
 	case errno == unix.EAGAIN:
 		dst.writable = false
-		return 0, waits
+		return 0, true
 	case errno == unix.EINTR:
-		return 0, more
+		return 0, true
 	case errno != 0 || n == 0:
-		return 0, failed
+		return 0, false
 	}
 	f.pending -= int32(n)
 	f.off += int32(n)
 	if f.pending == 0 && f.block != nil {
 		m.giveBlock(f)
 	}
-	return n, more
+	return n, true
 }
 
 // release gives back a pipe that is empty.
