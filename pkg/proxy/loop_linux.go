@@ -13,7 +13,8 @@ const (
 	// maxEvents is how many events are taken at once.
 	maxEvents = 128
 	// spinFor is how long a loop that expects an event soon asks for it again
-	// and again, rather than sleep and be woken.
+	// and again, rather than sleep and be woken. (50 µs gave a lone request 1.2
+	// times the rate for half as much CPU again, where all share two cores.)
 	spinFor = 20 * time.Microsecond
 )
 
