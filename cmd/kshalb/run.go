@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -14,12 +15,16 @@ import (
 	"github.com/kshalb/kshalb/internal/config"
 )
 
+// maxLoops bounds --loops: more than this is a mistake.
+const maxLoops = 64
+
 // runFlags are the flags of `kshalb run`.
 type runFlags struct {
 	config   string
 	node     string
 	listen   string
 	backends []string
+	loops    int
 }
 
 func newRun() *cobra.Command {
@@ -44,7 +49,7 @@ any file.`,
 			for _, w := range cfg.Warnings {
 				log.Warn(w.String())
 			}
-			a, err := app.New(cfg, f.node, version(), log)
+			a, err := app.New(cfg, app.Options{Node: f.node, Version: version(), Loops: f.loops}, log)
 			if err != nil {
 				return err
 			}
@@ -56,12 +61,15 @@ any file.`,
 	flags.StringVar(&f.node, "node", "", "`NAME` of this node among the peers (default: found by its addresses)")
 	flags.StringVar(&f.listen, "listen", "", "serve on `ADDRESS:PORT` without a file")
 	flags.StringArrayVar(&f.backends, "backend", nil, "send connections to `ADDRESS:PORT`; may be given several times")
+	flags.IntVar(&f.loops, "loops", 0, "carry connections by `N` event loops, a thread each, 1 to 64 (default: one for each core, up to 4)")
 	return cmd
 }
 
 func (f runFlags) load(cmd *cobra.Command) (*config.Config, error) {
 	embedded := f.listen != "" || len(f.backends) > 0
 	switch {
+	case cmd.Flags().Changed("loops") && (f.loops < 1 || f.loops > maxLoops):
+		return nil, usageError{fmt.Errorf("--loops is %d: 1 to %d are possible", f.loops, maxLoops)}
 	case !embedded:
 		return config.Load(f.config)
 	case cmd.Flags().Changed("config") || f.node != "":

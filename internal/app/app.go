@@ -27,11 +27,12 @@ const stopSlack = 2 * time.Second
 // App is one kshalb. Make it with New, then Run it once.
 type App struct {
 	cfg      *config.Config
+	opts     Options
 	self     config.Peer // the zero value without a cluster
-	version  string
 	log      *slog.Logger
 	started  time.Time
 	registry *prometheus.Registry
+	loops    *proxy.Loops
 	services []*service
 	floats   []*float
 	cluster  *cluster // nil when there is no VIP
@@ -46,13 +47,25 @@ type metrics struct {
 	election *election.Metrics
 }
 
-// New builds a kshalb for cfg; it opens and starts nothing. node names this
-// node among the peers, "" finds it by its addresses.
-func New(cfg *config.Config, node, version string, log *slog.Logger) (*App, error) {
-	a := &App{cfg: cfg, version: version, log: log, started: time.Now(), registry: prometheus.NewRegistry()}
+// Options are what the command line says besides the configuration.
+type Options struct {
+	Node    string // this node among the peers; "" finds it by its addresses
+	Version string
+	Loops   int // how many event loops carry the connections; 0 is proxy.DefaultLoops
+}
+
+// New builds a kshalb for cfg; it opens and starts nothing.
+func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
+	if opts.Loops == 0 {
+		opts.Loops = proxy.DefaultLoops()
+	}
+	a := &App{
+		cfg: cfg, opts: opts, log: log, started: time.Now(),
+		registry: prometheus.NewRegistry(), loops: proxy.NewLoops(opts.Loops),
+	}
 	m := a.newMetrics()
 	for _, l := range cfg.Listeners {
-		s, err := newService(l, m, log, func() { a.changed(l.VIP) })
+		s, err := newService(l, a.loops, m, log, func() { a.changed(l.VIP) })
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +78,7 @@ func New(cfg *config.Config, node, version string, log *slog.Logger) (*App, erro
 	if err != nil {
 		return nil, err
 	}
-	if a.self, err = cfg.Self(node, local); err != nil {
+	if a.self, err = cfg.Self(opts.Node, local); err != nil {
 		return nil, err
 	}
 	for _, v := range cfg.VIPs {
@@ -85,7 +98,7 @@ func (a *App) newMetrics() metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "kshalb_build_info", Help: "Always 1; the label is the version.",
-			ConstLabels: prometheus.Labels{"version": a.version},
+			ConstLabels: prometheus.Labels{"version": a.opts.Version},
 		}, func() float64 { return 1 }),
 	)
 	m := metrics{proxy: proxy.NewMetrics(a.registry), health: health.NewMetrics(a.registry)}
@@ -128,7 +141,8 @@ func (a *App) Run(ctx context.Context) error {
 		return errors.Join(err, opened.run())
 	}
 	defer context.AfterFunc(ctx, func() { a.stopping.Store(true) })()
-	a.log.Info("kshalb is running", "version", a.version, "node", a.self.Name, "vips", len(a.floats), "listeners", len(a.services))
+	defer spareProcessors(a.opts.Loops)()
+	a.log.Info("kshalb is running", "version", a.opts.Version, "node", a.self.Name, "vips", len(a.floats), "listeners", len(a.services))
 	return runTasks(ctx, a.tasks(server), a.log)
 }
 
@@ -172,7 +186,7 @@ func endedContext() context.Context {
 // tasks lists everything that runs, in the order of its start. The election
 // comes last, so that on stop the VIP leaves first.
 func (a *App) tasks(server *admin.Server) []task {
-	tasks := []task{{"admin", server.Run, stopSlack}, listening(a.services)}
+	tasks := []task{{"admin", server.Run, stopSlack}, {"event loops", a.loops.Run, stopSlack}, listening(a.services)}
 	for _, s := range a.services {
 		tasks = append(tasks, task{"checks of " + s.cfg.Name, s.checker.Run, s.cfg.Check.Timeout + stopSlack})
 	}

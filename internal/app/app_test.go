@@ -88,7 +88,7 @@ type running struct {
 func start(t *testing.T, cfg *config.Config) running {
 	t.Helper()
 	log := newLogged()
-	a, err := New(cfg, "", "v0", slog.New(slog.NewTextHandler(log, nil)))
+	a, err := New(cfg, Options{Version: "v0"}, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestOpensAllOrNothing(t *testing.T) {
 	defer taken.Close()
 	cfg := embedded(t, "127.0.0.1:9")
 	cfg.Listeners[0].Bind = netip.MustParseAddrPort(taken.Addr().String())
-	a, err := New(cfg, "", "v0", slog.New(slog.DiscardHandler))
+	a, err := New(cfg, Options{Version: "v0"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestNewNeedsThisNode(t *testing.T) {
 	cfg := embedded(t, "127.0.0.1:9")
 	cfg.VIPs = []config.VIP{{Name: "v", Address: netip.MustParseAddr("192.0.2.10")}}
 	cfg.Cluster.Peers = []config.Peer{{Name: "m1", Address: netip.MustParseAddr("192.0.2.1")}}
-	if _, err := New(cfg, "m2", "v0", slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := New(cfg, Options{Node: "m2", Version: "v0"}, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("a node that is not among the peers")
 	}
 }
@@ -260,7 +260,7 @@ func TestLifetime(t *testing.T) {
 
 func TestListeningTellsErrors(t *testing.T) {
 	cfg := embedded(t, "127.0.0.1:9")
-	a, err := New(cfg, "", "v0", slog.New(slog.DiscardHandler))
+	a, err := New(cfg, Options{Version: "v0"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -39,6 +40,16 @@ func (a *App) checkHost() error {
 		}
 	}
 	return nil
+}
+
+// spareProcessors gives the runtime as many processors more as there are event
+// loops, until the returned func is called. A loop that waits for events may
+// keep one for some milliseconds; without a spare one the lease's timers would
+// be late by that.
+func spareProcessors(loops int) (restore func()) {
+	was := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(was + loops)
+	return func() { runtime.GOMAXPROCS(was) }
 }
 
 // checkCapabilities names every capability that this process lacks.

@@ -21,7 +21,7 @@ type service struct {
 
 // newService builds the parts of one listener. changed is called after each
 // transition of a backend.
-func newService(cfg config.Listener, m metrics, log *slog.Logger, changed func()) (*service, error) {
+func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Logger, changed func()) (*service, error) {
 	prober, err := newProber(cfg.Check, clusterCA, log.With("listener", cfg.Name))
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
@@ -39,7 +39,7 @@ func newService(cfg config.Listener, m metrics, log *slog.Logger, changed func()
 		Name: cfg.Name, Bind: cfg.Bind, FreeBind: cfg.VIP != "",
 		Timeouts:       proxy.Timeouts(cfg.Timeouts),
 		MaxConnections: cfg.Connections, Allow: cfg.Allow,
-	}, s.pool, log, m.proxy)
+	}, s.pool, loops, log, m.proxy)
 	return s, nil
 }
 

@@ -14,7 +14,7 @@ import (
 // use, and waits until the election has begun.
 func (a *App) Status() status.Node {
 	n := status.Node{
-		Name: a.self.Name, Cluster: a.cfg.Cluster.Name, Version: a.version, Started: a.started,
+		Name: a.self.Name, Cluster: a.cfg.Cluster.Name, Version: a.opts.Version, Started: a.started,
 		VIPs: []status.VIP{}, Peers: []status.Peer{}, Listeners: []status.Listener{},
 	}
 	for _, s := range a.services {

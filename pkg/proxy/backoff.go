@@ -6,9 +6,10 @@ import (
 )
 
 // backoff is how long accepting pauses when descriptors or memory have run out.
+// Time counts from whenever the caller likes.
 type backoff struct {
 	pause  time.Duration
-	failed time.Time
+	calmAt time.Duration // unless it fails again
 }
 
 const (
@@ -21,9 +22,9 @@ const (
 )
 
 // fail returns the next pause, and whether this failure begins an episode.
-func (b *backoff) fail(now time.Time) (pause time.Duration, begins bool) {
-	begins = b.failed.IsZero() || now.Sub(b.failed) > calm
-	b.failed = now
+func (b *backoff) fail(now time.Duration) (pause time.Duration, begins bool) {
+	begins = now >= b.calmAt
+	b.calmAt = now + calm
 	b.pause = min(max(2*b.pause, minPause), maxPause)
 	return b.pause, begins
 }
@@ -35,7 +36,7 @@ type episode struct {
 	b  backoff
 }
 
-func (e *episode) fail(now time.Time) (pause time.Duration, begins bool) {
+func (e *episode) fail(now time.Duration) (pause time.Duration, begins bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.b.fail(now)

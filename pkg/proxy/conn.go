@@ -27,6 +27,7 @@ type conn struct {
 	legs  [2]leg
 	flows [2]flow
 
+	from    *acceptor
 	stats   *backendStats // of the backend that is tried or relayed to
 	tried   []int         // backends that failed
 	started time.Duration // the attempt to connect

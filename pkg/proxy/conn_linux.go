@@ -7,10 +7,10 @@ import (
 )
 
 // watch has events of a leg told from now on. They are told once, when
-// something changes (epoll(7), EPOLLET), and so one registration is enough.
+// something changes, and so one registration is enough.
 func (lp *loop) watch(c *conn, side int) error {
-	const events = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLPRI | unix.EPOLLET
-	return lp.add(c.legs[side].fd, events, c.timer.id<<1|int32(side), c.generation)
+	const events = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLPRI
+	return lp.kernel.watch(c.legs[side].fd, events, tag{c.timer.id<<1 | int32(side), c.generation})
 }
 
 // told takes what the kernel says of a leg.
@@ -81,12 +81,12 @@ func (lp *loop) halfClose(c *conn) {
 	if c.flows[backendSide].done {
 		to = clientSide
 	}
-	if finish(c.legs[to].fd) != 0 {
+	if lp.kernel.finish(c.legs[to].fd) != 0 {
 		lp.reset(c)
 		return
 	}
 	c.half = true
-	if half := lp.l.cfg.Timeouts.HalfClosed; c.still.limit == 0 || half < c.still.limit {
+	if half := c.from.l.cfg.Timeouts.HalfClosed; c.still.limit == 0 || half < c.still.limit {
 		lp.limit(c, half)
 	}
 }
@@ -118,18 +118,35 @@ func (lp *loop) timeout(c *conn) {
 		lp.connect(c)
 		return
 	}
-	n, errno := moved(&c.legs, &lp.info)
+	n, errno := lp.kernel.moved(&c.legs)
 	if errno != 0 {
 		lp.reset(c)
 		return
 	}
-	now := lp.clock()
-	again, over := c.still.observe(lp.start.Add(now), n)
+	now := lp.kernel.now()
+	again, over := c.still.observe(now, n)
 	if over {
 		lp.reset(c)
 		return
 	}
 	lp.wheel.set(&c.timer, now+again)
+}
+
+// resetThose resets the connections that are meant, and returns how many they
+// were. All clients are told first.
+func (lp *loop) resetThose(meant func(*conn) bool) (n int) {
+	lp.conns.each(func(c *conn) {
+		if meant(c) {
+			lp.resetLeg(c, clientSide)
+		}
+	})
+	lp.conns.each(func(c *conn) {
+		if meant(c) {
+			lp.reset(c)
+			n++
+		}
+	})
+	return n
 }
 
 // reset ends c with a RST on both legs, which have been sent when it returns.
@@ -147,8 +164,11 @@ func (lp *loop) end(c *conn, how func(*conn, int)) {
 	if c.phase == relaying {
 		c.stats.active.Add(-1)
 	}
+	a := c.from
 	lp.conns.remove(c)
-	lp.l.live.Add(-1)
+	a.l.live.Add(-1)
+	a.live--
+	lp.leave(a)
 }
 
 // empty throws away what a flow holds.
@@ -170,14 +190,16 @@ func (lp *loop) empty(f *flow) {
 // closeLeg closes a leg in peace: what is written still goes out, then a FIN.
 func (lp *loop) closeLeg(c *conn, side int) {
 	if l := &c.legs[side]; l.fd != noFD {
-		closeFD(l.fd)
+		lp.kernel.close(l.fd)
 		l.fd = noFD
 	}
 }
 
+// resetLeg closes a leg with a RST instead of a FIN; bytes not yet sent are
+// thrown away.
 func (lp *loop) resetLeg(c *conn, side int) {
 	if l := &c.legs[side]; l.fd != noFD {
-		resetLeg(l.fd)
-		l.fd = noFD
+		lp.kernel.abort(l.fd)
+		lp.closeLeg(c, side)
 	}
 }

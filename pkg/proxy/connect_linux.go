@@ -16,8 +16,9 @@ const defaultConnect = 2 * time.Second
 // it can't be had, of another one; each ready backend is tried once at most. No
 // byte of the client has been read yet, so nothing is lost by trying again.
 func (lp *loop) connect(c *conn) {
+	l := c.from.l
 	for {
-		i, found := lp.l.pool.pick(c.tried)
+		i, found := l.pool.pick(c.tried)
 		if !found {
 			why := allFailed
 			if len(c.tried) == 0 {
@@ -26,14 +27,14 @@ func (lp *loop) connect(c *conn) {
 			lp.refuse(c, why)
 			return
 		}
-		c.target, c.stats, c.started = int32(i), lp.l.stats[i], lp.clock()
+		c.target, c.stats, c.started = int32(i), l.stats[i], lp.kernel.now()
 		err := lp.dial(c)
 		switch {
 		case err == nil:
 			lp.attach(c)
 			return
 		case errors.Is(err, unix.EINPROGRESS):
-			lp.wheel.set(&c.timer, c.started+lp.connectTimeout)
+			lp.wheel.set(&c.timer, c.started+l.connectTimeout)
 			return
 		}
 		lp.giveUp(c, err)
@@ -43,43 +44,33 @@ func (lp *loop) connect(c *conn) {
 // dial begins an attempt. It returns nil when the backend is connected already,
 // EINPROGRESS when an event will tell.
 func (lp *loop) dial(c *conn) error {
-	sa := lp.sockaddrs[c.target]
-	if sa == nil { // it has a zone, of which the interface may come and go
+	l := c.from.l
+	to := l.sockaddrs[c.target]
+	if to == nil { // it has a zone, of which the interface may come and go
 		var err error
-		if sa, err = sockaddr(lp.l.pool.backends[c.target]); err != nil {
+		if to, err = sockaddr(l.pool.backends[c.target]); err != nil {
 			return err
 		}
 	}
-	family := unix.AF_INET
-	if _, is := sa.(*unix.SockaddrInet6); is {
-		family = unix.AF_INET6
+	fd, dialed := lp.kernel.dial(to, l.legOptions)
+	if fd == noFD {
+		return dialed
 	}
-	// Not bound to a local address: with one all backends together would have
-	// the 28,000 local ports that each can have.
-	fd, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
-	if errno != 0 {
-		return errno
-	}
-	c.legs[backendSide] = leg{fd: int32(fd), writable: true}
-	if err := setAll(int32(fd), lp.legOptions); err != nil {
-		return err
-	}
-	err := unix.Connect(int(fd), sa)
-	if err != nil && !errors.Is(err, unix.EINPROGRESS) {
-		return err
-	}
+	c.legs[backendSide] = leg{fd: fd, writable: true}
 	if err := lp.watch(c, backendSide); err != nil {
 		return err
 	}
-	return err
+	return dialed
 }
 
 // giveUp counts an attempt that failed and closes its leg.
 func (lp *loop) giveUp(c *conn, err error) {
-	// A child between fork and exec has the descriptor too, and until then its
-	// events would be taken for those of the next attempt. Not there is fine.
-	_ = unix.EpollCtl(int(lp.ep), unix.EPOLL_CTL_DEL, int(c.legs[backendSide].fd), nil)
-	lp.resetLeg(c, backendSide)
+	if fd := c.legs[backendSide].fd; fd != noFD {
+		// A child between fork and exec has the descriptor too, and until then
+		// its events would be taken for those of the next attempt.
+		lp.kernel.unwatch(fd)
+		lp.resetLeg(c, backendSide)
+	}
 	lp.wheel.stop(&c.timer)
 	c.stats.attempts[resultOf(err)].Inc()
 	c.tried = append(c.tried, int(c.target))
@@ -88,11 +79,7 @@ func (lp *loop) giveUp(c *conn, err error) {
 // connected ends an attempt as the kernel says that it ended.
 func (lp *loop) connected(c *conn, failed bool) {
 	if failed {
-		errno, err := unix.GetsockoptInt(int(c.legs[backendSide].fd), unix.SOL_SOCKET, unix.SO_ERROR)
-		if err == nil && errno != 0 {
-			err = unix.Errno(errno)
-		}
-		if err != nil {
+		if err := lp.kernel.dialed(c.legs[backendSide].fd); err != nil {
 			lp.giveUp(c, err)
 			lp.connect(c)
 			return
@@ -103,13 +90,14 @@ func (lp *loop) connected(c *conn, failed bool) {
 
 // attach ends the connect phase: c is relayed from now on.
 func (lp *loop) attach(c *conn) {
+	l := c.from.l
 	lp.wheel.stop(&c.timer)
 	c.phase = relaying
 	c.stats.attempts[ok].Inc()
 	c.stats.relayed.Add(1)
 	c.stats.active.Add(1)
-	lp.l.metrics.connect.Observe((lp.clock() - c.started).Seconds())
-	lp.limit(c, lp.l.cfg.Timeouts.Idle)
+	l.metrics.connect.Observe((lp.kernel.now() - c.started).Seconds())
+	lp.limit(c, l.cfg.Timeouts.Idle)
 	lp.pump(c)
 }
 

@@ -56,7 +56,7 @@ func exhaust(t *testing.T) {
 	pool := proxy.NewPool([]netip.AddrPort{backend})
 	pool.SetReady(backend, true)
 	log := warnings{slog.DiscardHandler, make(chan string, 100)}
-	l := proxy.NewListener(proxy.Config{Name: "test", Bind: loopback}, pool, slog.New(log), proxy.NewMetrics(prometheus.NewRegistry()))
+	l := proxy.NewListener(proxy.Config{Name: "test", Bind: loopback}, pool, running(t), slog.New(log), proxy.NewMetrics(prometheus.NewRegistry()))
 	if err := l.Listen(); err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,8 @@ func open(t testing.TB, cfg proxy.Config, backends ...netip.AddrPort) *front {
 	for _, b := range backends {
 		f.pool.SetReady(b, true)
 	}
-	f.Listener = proxy.NewListener(cfg, f.pool, slog.New(slog.DiscardHandler), proxy.NewMetrics(reg))
+	loops := running(t)
+	f.Listener = proxy.NewListener(cfg, f.pool, loops, slog.New(slog.DiscardHandler), proxy.NewMetrics(reg))
 	if err := f.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +69,23 @@ func open(t testing.TB, cfg proxy.Config, backends ...netip.AddrPort) *front {
 		f.stop(t)
 	})
 	return f
+}
+
+// running starts event loops. They end when the test does, after all that runs
+// on them.
+func running(t testing.TB) *proxy.Loops {
+	t.Helper()
+	loops := proxy.NewLoops(proxy.DefaultLoops())
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- loops.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return loops
 }
 
 // stop ends the listener and waits until it has gone.

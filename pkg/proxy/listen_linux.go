@@ -8,14 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// maxLoops is how many event loops a listener has at most. One has a core
-	// of its own; more of them than this find more clients only where one of
-	// them is not kept busy.
-	maxLoops = 4
-	// backlog is cut by the kernel to net.core.somaxconn.
-	backlog = 1<<16 - 1
-)
+// backlog is cut by the kernel to net.core.somaxconn.
+const backlog = 1<<16 - 1
 
 // listen opens n sockets on the address of cfg, among which the kernel deals
 // out clients (SO_REUSEPORT; socket(7)).

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"runtime"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // Config is what a Listener does.
@@ -69,46 +70,60 @@ type BackendStatus struct {
 }
 
 // A Listener accepts connections on one address and relays each to a backend of
-// its pool. It serves once: Listen, then Run. Reset and Status may be called at
-// any time, concurrently.
+// its pool. It serves once: Listen, then Run. Reset, ResetBackend and Status may
+// be called at any time, concurrently.
 type Listener struct {
 	cfg     Config
 	pool    *Pool
+	loops   *Loops
 	log     *slog.Logger
 	metrics *Metrics
 
-	stats   []*backendStats // by the pool's index
-	refused [reasons]prometheus.Counter
+	// What its connections need, made once.
+	legOptions     []option
+	connectTimeout time.Duration
+	sockaddrs      []unix.Sockaddr // by the pool's index; nil has to be made each time
+	stats          []*backendStats // by the pool's index
+	refused        [reasons]prometheus.Counter
 
-	// What its loops share.
 	live    atomic.Int64 // clients that were let in
-	budget  budget
 	episode episode
+	serving sync.WaitGroup // loops that have a socket or a connection of it
 
 	open atomic.Pointer[opened] // nil before Listen
 }
 
 // opened is what a listener has from Listen on.
 type opened struct {
-	addr  netip.AddrPort
-	loops []*loop
-	run   atomic.Bool // Run was called
+	addr    netip.AddrPort
+	sockets []int32     // one for each loop
+	run     atomic.Bool // Run was called
 }
 
-// NewListener makes a listener that is not open yet. Its series are there from
-// now on, at zero.
-func NewListener(cfg Config, pool *Pool, log *slog.Logger, m *Metrics) *Listener {
+// NewListener makes a listener that is not open yet, whose connections loops
+// carry. Its series are there from now on, at zero.
+func NewListener(cfg Config, pool *Pool, loops *Loops, log *slog.Logger, m *Metrics) *Listener {
 	l := &Listener{
-		cfg:     cfg,
-		pool:    pool,
-		log:     log.With("listener", cfg.Name),
-		metrics: m,
-		refused: m.refusals(cfg.Name),
+		cfg:            cfg,
+		pool:           pool,
+		loops:          loops,
+		log:            log.With("listener", cfg.Name),
+		metrics:        m,
+		legOptions:     legOptions(cfg.Timeouts.User),
+		connectTimeout: cfg.Timeouts.Connect,
+		refused:        m.refusals(cfg.Name),
+	}
+	if l.connectTimeout <= 0 {
+		l.connectTimeout = defaultConnect
 	}
 	for _, b := range pool.backends {
+		to, err := sockaddr(b)
+		if err != nil || b.Addr().Zone() != "" {
+			to = nil
+		}
+		l.sockaddrs = append(l.sockaddrs, to)
 		l.stats = append(l.stats, m.backend(cfg.Name, b))
 	}
-	l.budget.give(pipeBudget)
 	return l
 }
 
@@ -122,42 +137,13 @@ func (l *Listener) Listen() error {
 	if l.open.Load() != nil {
 		return fmt.Errorf("listen on %s: listener %s is open already", l.cfg.Bind, l.cfg.Name)
 	}
-	sockets, err := listen(l.cfg, min(runtime.GOMAXPROCS(0), maxLoops))
+	sockets, err := listen(l.cfg, len(l.loops.loops))
 	if err != nil {
 		return listenError(l.cfg.Bind, err)
 	}
-	o := &opened{addr: boundTo(sockets[0])}
-	for i, ln := range sockets {
-		lp, err := newLoop(l, ln)
-		if err != nil {
-			o.close()
-			closeAll(sockets[i+1:])
-			return listenError(l.cfg.Bind, err)
-		}
-		o.loops = append(o.loops, lp)
-	}
-	l.open.Store(o)
+	l.open.Store(&opened{addr: boundTo(sockets[0]), sockets: sockets})
 	l.metrics.active.add(l)
 	return nil
-}
-
-// close gives back what loops that were never run have.
-func (o *opened) close() {
-	for _, lp := range o.loops {
-		lp.close()
-	}
-}
-
-// tell gives all loops an order and returns the sum of their answers.
-func (o *opened) tell(what order) (sum int) {
-	replies := make([]<-chan int, len(o.loops))
-	for i, lp := range o.loops {
-		replies[i] = lp.mail.send(what)
-	}
-	for _, reply := range replies {
-		sum += <-reply
-	}
-	return sum
 }
 
 // listenError says what stands in the way of listening and what to do.
@@ -191,7 +177,8 @@ func (l *Listener) Addr() netip.AddrPort {
 // Run accepts and relays until ctx ends. Then it closes the socket at once (the
 // kernel resets clients that were not accepted yet), lets the live connections
 // go on for up to Timeouts.Drain, resets those that are left, and returns nil
-// when all are gone.
+// when all are gone. It waits for the loops to run; when they end before it
+// does, so do its connections, and that is an error.
 func (l *Listener) Run(ctx context.Context) error {
 	o := l.open.Load()
 	if o == nil {
@@ -201,32 +188,49 @@ func (l *Listener) Run(ctx context.Context) error {
 		return fmt.Errorf("run listener %s: it has run already; make a new one", l.cfg.Name)
 	}
 	defer l.metrics.active.remove(l)
-	if ctx.Err() != nil {
-		o.close()
+	if !l.loops.await(ctx) {
+		closeAll(o.sockets)
 		return nil
 	}
-	l.log.Info("listening", "address", o.addr, "backends", len(l.stats))
-	loops, ctx := errgroup.WithContext(ctx)
-	for _, lp := range o.loops {
-		lp.mail.begin()
-		loops.Go(lp.run)
+	defer l.end()
+	if err := l.begin(o); err != nil {
+		return err
 	}
-	<-ctx.Done()          // or a loop has failed
-	o.tell(stopAccepting) // the port is free from here on
-	l.drain(o, loops)
-	if err := loops.Wait(); err != nil {
-		return fmt.Errorf("run listener %s: %w", l.cfg.Name, err)
+	l.log.Info("listening", "address", o.addr, "backends", len(l.stats))
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-l.loops.ended:
+		return fmt.Errorf("run listener %s: the event loops have ended", l.cfg.Name)
+	}
+}
+
+// begin gives each loop its socket.
+func (l *Listener) begin(o *opened) error {
+	var failed []int32
+	for i, lp := range l.loops.loops {
+		l.serving.Add(1)
+		if <-lp.mail.send(message{order: serve, on: l, socket: o.sockets[i]}) == 0 {
+			l.serving.Done()
+			failed = append(failed, o.sockets[i])
+		}
+	}
+	closeAll(failed)
+	if len(failed) > 0 {
+		return fmt.Errorf("run listener %s: the event loops cannot take its socket: they have ended, or the kernel has no memory for it", l.cfg.Name)
 	}
 	return nil
 }
 
-// drain waits for the live connections, not longer than it may.
-func (l *Listener) drain(o *opened, loops *errgroup.Group) {
+// end closes the socket and waits for the live connections, not longer than it
+// may.
+func (l *Listener) end() {
+	l.loops.tell(message{order: stopAccepting, on: l}) // the port is free from here on
 	l.log.Info("draining", "connections", l.live.Load(), "for", l.cfg.Timeouts.Drain)
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		_ = loops.Wait() // Run returns it
+		l.serving.Wait()
 	}()
 	timer := time.NewTimer(l.cfg.Timeouts.Drain)
 	defer timer.Stop()
@@ -234,7 +238,7 @@ func (l *Listener) drain(o *opened, loops *errgroup.Group) {
 	select {
 	case <-gone:
 	case <-timer.C:
-		reset = o.tell(resetAll)
+		reset = l.Reset()
 		<-gone
 	}
 	l.log.Info("drained", "reset", reset)
@@ -243,11 +247,25 @@ func (l *Listener) drain(o *opened, loops *errgroup.Group) {
 // Reset resets every live connection, both legs, and returns how many there
 // were. The RSTs have been sent when it returns: the address may go then.
 // Accepting goes on.
-func (l *Listener) Reset() int {
-	if o := l.open.Load(); o != nil {
-		return o.tell(resetAll)
+func (l *Listener) Reset() int { return l.reset(message{order: resetAll, on: l}) }
+
+// ResetBackend does so for the connections that are relayed to one backend. An
+// address that is not of the pool has none.
+func (l *Listener) ResetBackend(b netip.AddrPort) int {
+	i := slices.Index(l.pool.backends, plain(b))
+	if i < 0 {
+		return 0
 	}
-	return 0
+	return l.reset(message{order: resetBackend, on: l, backend: int32(i)})
+}
+
+// reset asks no loop as long as there can be no connection: one that does not
+// run yet would answer late.
+func (l *Listener) reset(what message) int {
+	if o := l.open.Load(); o == nil || !o.run.Load() || !l.loops.running() {
+		return 0
+	}
+	return l.loops.tell(what)
 }
 
 // Status returns the listener's state now; backends are in the pool's order.

@@ -24,7 +24,7 @@ import (
 var absent = netip.MustParseAddrPort("192.0.2.1:0")
 
 func listener(cfg proxy.Config) *proxy.Listener {
-	return proxy.NewListener(cfg, proxy.NewPool(nil), slog.New(slog.DiscardHandler), proxy.NewMetrics(nil))
+	return proxy.NewListener(cfg, proxy.NewPool(nil), proxy.NewLoops(2), slog.New(slog.DiscardHandler), proxy.NewMetrics(nil))
 }
 
 // close ends a listener that was opened.
@@ -66,7 +66,7 @@ func TestListenErrors(t *testing.T) {
 // silence.
 func TestOpenedOnly(t *testing.T) {
 	var log strings.Builder
-	l := proxy.NewListener(proxy.Config{Bind: loopback}, proxy.NewPool(nil), slog.New(slog.NewTextHandler(&log, nil)), proxy.NewMetrics(nil))
+	l := proxy.NewListener(proxy.Config{Bind: loopback}, proxy.NewPool(nil), proxy.NewLoops(2), slog.New(slog.NewTextHandler(&log, nil)), proxy.NewMetrics(nil))
 	if err := l.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestNamesake(t *testing.T) {
 	m := proxy.NewMetrics(reg)
 	pool := proxy.NewPool([]netip.AddrPort{absent})
 	for range 2 {
-		l := proxy.NewListener(proxy.Config{Name: "same", Bind: loopback}, pool, slog.New(slog.DiscardHandler), m)
+		l := proxy.NewListener(proxy.Config{Name: "same", Bind: loopback}, pool, proxy.NewLoops(2), slog.New(slog.DiscardHandler), m)
 		if err := l.Listen(); err != nil {
 			t.Fatal(err)
 		}

@@ -9,187 +9,147 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// maxEvents is how many events are taken at once.
-	maxEvents = 128
-	// spinFor is how long a loop that expects an event soon asks for it again
-	// and again, rather than sleep and be woken. (50 µs gave a lone request 1.2
-	// times the rate for half as much CPU again, where all share two cores.)
-	spinFor = 20 * time.Microsecond
-)
+// maxEvents is how many events are taken at once.
+const maxEvents = 128
 
 // What is not of a connection has a negative id, in events and in timers.
+// Acceptors have those from firstAcceptorID down.
 const (
-	listenerID = -1 - iota
-	mailboxID
-	acceptTimerID
+	mailboxID = -1 - iota
 	pipesTimerID
+	firstAcceptorID
 )
 
 // loop is an event loop: one goroutine on a thread of its own, with its own
-// epoll set, listening socket, connections and timers. Nothing of it is touched
+// epoll set, listening sockets, connections and timers. Nothing of it is touched
 // by others, but for its mailbox.
 type loop struct {
-	l    *Listener
-	ep   int32
-	ln   int32
-	mail *mailbox
+	kernel kernel // nil before open
+	mail   *mailbox
 
 	mover
-	conns slab
-	wheel *wheel
-	pipes pipes
-	todo  []int32 // connections that have more to do
+	conns     slab
+	wheel     *wheel
+	pipes     pipes
+	acceptors []*acceptor // by their ids; nil is vacant
+	accepting []*acceptor // those with clients that wait
+	todo      []int32     // connections that have more to do
 
-	start time.Time
-	now   time.Duration // since start, as of the last wait
-	spin  int           // above 0: spinning has lately paid
+	now    time.Duration // as of the last wait
+	spin   int           // above 0: spinning has lately paid
+	serial uint32        // of the last acceptor
+	ending bool
 
-	acceptable  bool // more clients may wait
-	suspended   bool // the last accept failed for want of something
-	stopping    bool
-	acceptTimer timer
-	pipesTimer  timer
-
-	legOptions     []option
-	connectTimeout time.Duration
-	sockaddrs      []unix.Sockaddr // by the pool's index; nil has to be made each time
-
-	events   [maxEvents]unix.EpollEvent
-	from     unix.RawSockaddrAny // the client that was accepted last
-	fromSize uint32
-	info     unix.TCPInfo
+	pipesTimer timer
+	events     [maxEvents]unix.EpollEvent
+	from       unix.RawSockaddrAny // the client that was accepted last
 }
 
-// newLoop makes a loop that serves l's clients from a listening socket, which
-// it owns from then on, even when it fails.
-func newLoop(l *Listener, ln int32) (*loop, error) {
-	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		closeFD(ln)
-		return nil, fmt.Errorf("make an epoll set: %w", err)
+func newLoop(b *budget) *loop {
+	return &loop{
+		mail:       newMailbox(),
+		conns:      newSlab(),
+		wheel:      newWheel(),
+		pipes:      pipes{budget: b},
+		pipesTimer: timer{id: pipesTimerID},
 	}
-	mail, err := newMailbox()
-	if err != nil {
-		closeFD(ln)
-		closeFD(int32(ep))
-		return nil, fmt.Errorf("make an eventfd: %w", err)
-	}
-	lp := &loop{
-		l: l, ep: int32(ep), ln: ln, mail: mail,
-		conns:          newSlab(),
-		wheel:          newWheel(),
-		pipes:          pipes{budget: &l.budget},
-		start:          time.Now(),
-		acceptTimer:    timer{id: acceptTimerID},
-		pipesTimer:     timer{id: pipesTimerID},
-		legOptions:     legOptions(l.cfg.Timeouts.User),
-		connectTimeout: l.cfg.Timeouts.Connect,
-	}
-	if lp.connectTimeout <= 0 {
-		lp.connectTimeout = defaultConnect
-	}
-	lp.mover = mover{kernel: linux{}, lender: lp, buf: new(block)}
-	for _, b := range l.pool.backends {
-		sa, err := sockaddr(b)
-		if err != nil || b.Addr().Zone() != "" {
-			sa = nil
-		}
-		lp.sockaddrs = append(lp.sockaddrs, sa)
-	}
-	for id, fd := range map[int32]int32{listenerID: ln, mailboxID: mail.fd} {
-		if err := lp.add(fd, unix.EPOLLIN|unix.EPOLLET, id, 0); err != nil {
-			lp.close()
-			return nil, err
-		}
-	}
-	return lp, nil
 }
 
-// add puts a descriptor into the epoll set, with what its events will carry.
-func (lp *loop) add(fd int32, events uint32, id int32, generation uint32) error {
-	ev := unix.EpollEvent{Events: events, Fd: id, Pad: int32(generation)}
-	if err := unix.EpollCtl(int(lp.ep), unix.EPOLL_CTL_ADD, int(fd), &ev); err != nil {
-		return fmt.Errorf("add a descriptor to the epoll set: %w", err)
+// on has the loop work with a kernel.
+func (lp *loop) on(k kernel) {
+	lp.kernel = k
+	lp.pipes.transport = k
+	lp.mover = mover{transport: k, lender: lp, buf: new(block)}
+}
+
+// open makes what the loop runs on. When it fails, close has to follow.
+func (lp *loop) open() error {
+	k, err := openLinux()
+	if err != nil {
+		return fmt.Errorf("make an epoll set: %w", err)
+	}
+	lp.on(k)
+	if err := lp.mail.open(); err != nil {
+		return fmt.Errorf("make an eventfd: %w", err)
+	}
+	if err := lp.kernel.watch(lp.mail.fd, unix.EPOLLIN, tag{id: mailboxID}); err != nil {
+		return fmt.Errorf("watch an eventfd: %w", err)
 	}
 	return nil
 }
 
-// close gives back what the loop has besides connections.
+// close ends all connections and gives back what the loop has.
 func (lp *loop) close() {
 	lp.mail.end()
-	lp.stop()
-	for {
-		lp.wheel.stop(&lp.pipesTimer)
-		if !lp.pipes.trim() {
-			break
-		}
+	for _, a := range lp.acceptors {
+		lp.stop(a)
 	}
-	closeFD(lp.ep)
-}
-
-// stop closes the listening socket. The kernel resets clients that wait there.
-func (lp *loop) stop() {
-	lp.stopping, lp.acceptable = true, false
-	lp.wheel.stop(&lp.acceptTimer)
-	if lp.ln != noFD {
-		closeFD(lp.ln)
-		lp.ln = noFD
+	lp.conns.each(lp.reset)
+	for lp.pipes.trim() {
+	}
+	lp.wheel.stop(&lp.pipesTimer)
+	if k, is := lp.kernel.(*linux); is {
+		closeFD(k.ep)
 	}
 }
 
-// run serves until it was told to stop and the last connection has gone.
+// run serves until it was told to quit.
 func (lp *loop) run() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer lp.close()
-	for !lp.stopping || lp.conns.live > 0 {
+	for !lp.ending {
 		n, err := lp.wait()
 		if err != nil {
-			lp.conns.each(lp.reset)
 			return os.NewSyscallError("epoll_wait", err)
 		}
-		lp.now = lp.clock()
-		for i := range n {
-			lp.dispatch(&lp.events[i])
-		}
-		if lp.acceptable {
-			lp.accept()
-		}
-		lp.goOn()
-		lp.wheel.advance(lp.now, lp.expired)
+		lp.turn(n)
 	}
 	return nil
 }
 
-func (lp *loop) clock() time.Duration { return time.Since(lp.start) }
+// turn does what n events ask for, and what is due.
+func (lp *loop) turn(n int) {
+	lp.now = lp.kernel.now()
+	for i := range n {
+		lp.dispatch(&lp.events[i])
+	}
+	lp.accept()
+	lp.goOn()
+	lp.wheel.advance(lp.now, lp.expired)
+}
 
 // dispatch hands an event to whom it concerns, if that is still there.
 func (lp *loop) dispatch(ev *unix.EpollEvent) {
-	switch ev.Fd {
-	case listenerID:
-		lp.acceptable = !lp.stopping && !lp.acceptTimer.isSet()
-	case mailboxID:
+	switch id, generation := ev.Fd, uint32(ev.Pad); {
+	case id == mailboxID:
 		for _, m := range lp.mail.receive() {
-			m.reply <- lp.obey(m.order)
+			m.reply <- lp.obey(m)
+		}
+	case id <= firstAcceptorID:
+		if a := lp.acceptors[firstAcceptorID-id]; a != nil && a.serial == generation {
+			lp.acceptable(a)
 		}
 	default:
-		if c := lp.conns.find(ev.Fd>>1, uint32(ev.Pad)); c != nil {
-			lp.told(c, int(ev.Fd&1), ev.Events)
+		if c := lp.conns.find(id>>1, generation); c != nil {
+			lp.told(c, int(id&1), ev.Events)
 		}
 	}
 }
 
-// obey returns how many connections it reset.
-func (lp *loop) obey(o order) int {
-	switch o {
+// obey does what it is told and returns the answer.
+func (lp *loop) obey(m message) int {
+	switch m.order {
+	case serve:
+		return lp.serve(m.on, m.socket)
 	case stopAccepting:
-		lp.stop()
-		return 0
+		lp.stop(lp.acceptorOf(m.on))
 	case resetAll:
-		n := lp.conns.live
-		lp.conns.each(lp.reset)
-		return n
+		return lp.resetThose(func(c *conn) bool { return c.from.l == m.on })
+	case resetBackend:
+		return lp.resetThose(func(c *conn) bool { return c.from.l == m.on && c.phase == relaying && c.target == m.backend })
+	case quit:
+		lp.ending = true
 	}
 	return 0
 }
@@ -208,13 +168,13 @@ func (lp *loop) goOn() {
 
 // expired is told of timers.
 func (lp *loop) expired(t *timer) {
-	switch t.id {
-	case acceptTimerID:
-		lp.acceptable = !lp.stopping
-	case pipesTimerID:
+	switch {
+	case t.id == pipesTimerID:
 		if lp.pipes.trim() {
 			lp.wheel.set(t, lp.now+spareFor)
 		}
+	case t.id <= firstAcceptorID:
+		lp.acceptable(lp.acceptors[firstAcceptorID-t.id])
 	default:
 		lp.timeout(lp.conns.at(t.id))
 	}

@@ -48,8 +48,8 @@ const (
 
 // mover moves bytes from one leg to another. It belongs to one loop.
 type mover struct {
-	kernel kernel
-	lender interface {
+	transport transport
+	lender    interface {
 		take() *pipe // nil: copy
 		give(empty *pipe)
 	}
@@ -100,7 +100,7 @@ func (m *mover) fill(f *flow, src, dst *leg) (n int, ok bool) {
 		return 0, true
 	}
 	m.release(f)
-	n, errno := m.kernel.recv(src.fd, m.buf[:])
+	n, errno := m.transport.recv(src.fd, m.buf[:])
 	switch {
 	case errno == unix.EAGAIN:
 		src.readable = false
@@ -129,7 +129,7 @@ func (m *mover) spliceIn(f *flow, src *leg) bool {
 			return false
 		}
 	}
-	n, errno := m.kernel.splice(src.fd, f.pipe.w, f.pipe.size)
+	n, errno := m.transport.splice(src.fd, f.pipe.w, f.pipe.size)
 	if errno != 0 || n == 0 {
 		f.bulk = false
 		return false
@@ -140,7 +140,7 @@ func (m *mover) spliceIn(f *flow, src *leg) bool {
 
 // write writes p, and keeps what dst does not take.
 func (m *mover) write(f *flow, dst *leg, p []byte) (n int, ok bool) {
-	n, errno := m.kernel.send(dst.fd, p)
+	n, errno := m.transport.send(dst.fd, p)
 	switch {
 	case errno == 0 && n == len(p):
 		return n, true
@@ -159,9 +159,9 @@ func (m *mover) write(f *flow, dst *leg, p []byte) (n int, ok bool) {
 func (m *mover) flush(f *flow, dst *leg) (n int, ok bool) {
 	var errno unix.Errno
 	if f.block != nil {
-		n, errno = m.kernel.send(dst.fd, f.block[f.off:f.off+f.pending])
+		n, errno = m.transport.send(dst.fd, f.block[f.off:f.off+f.pending])
 	} else {
-		n, errno = m.kernel.splice(f.pipe.r, dst.fd, f.pending)
+		n, errno = m.transport.splice(f.pipe.r, dst.fd, f.pending)
 	}
 	switch {
 	case errno == unix.EAGAIN:

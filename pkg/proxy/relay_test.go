@@ -8,9 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// fakeKernel is two sockets with one direction between them, and pipes. Like
+// fakeTransport is two sockets with one direction between them, and pipes. Like
 // epoll's its events tell changes only.
-type fakeKernel struct {
+type fakeTransport struct {
 	in     []byte // waits in the source
 	fin    bool   // and then comes its end
 	urgent int    // so many bytes are before an urgent mark, 0: there is none
@@ -31,7 +31,7 @@ const (
 	pipeFD = 10 // and on
 )
 
-func (k *fakeKernel) waiting(most int) []byte {
+func (k *fakeTransport) waiting(most int) []byte {
 	n := min(len(k.in), most)
 	if k.urgent > 0 {
 		n = min(n, k.urgent)
@@ -39,12 +39,12 @@ func (k *fakeKernel) waiting(most int) []byte {
 	return k.in[:n]
 }
 
-func (k *fakeKernel) taken(n int) {
+func (k *fakeTransport) taken(n int) {
 	k.in = k.in[n:]
 	k.urgent = max(k.urgent-n, 0)
 }
 
-func (k *fakeKernel) recv(_ int32, p []byte) (int, unix.Errno) {
+func (k *fakeTransport) recv(_ int32, p []byte) (int, unix.Errno) {
 	n := copy(p, k.waiting(len(p)))
 	if n == 0 && !k.fin {
 		return 0, unix.EAGAIN
@@ -53,7 +53,7 @@ func (k *fakeKernel) recv(_ int32, p []byte) (int, unix.Errno) {
 	return n, 0
 }
 
-func (k *fakeKernel) send(_ int32, p []byte) (int, unix.Errno) {
+func (k *fakeTransport) send(_ int32, p []byte) (int, unix.Errno) {
 	n := min(len(p), k.room)
 	k.full = k.full || n < len(p)
 	if n == 0 {
@@ -64,7 +64,7 @@ func (k *fakeKernel) send(_ int32, p []byte) (int, unix.Errno) {
 	return n, 0
 }
 
-func (k *fakeKernel) splice(from, to, most int32) (int, unix.Errno) {
+func (k *fakeTransport) splice(from, to, most int32) (int, unix.Errno) {
 	if to == dstFD {
 		held := k.pipes[from]
 		n, errno := k.send(to, held[:min(len(held), int(most))])
@@ -80,7 +80,10 @@ func (k *fakeKernel) splice(from, to, most int32) (int, unix.Errno) {
 	return len(some), 0
 }
 
-func (k *fakeKernel) take() *pipe {
+func (k *fakeTransport) pipe(int32) *pipe { return nil }
+func (k *fakeTransport) close(int32)      {}
+
+func (k *fakeTransport) take() *pipe {
 	if k.none {
 		return nil
 	}
@@ -89,7 +92,7 @@ func (k *fakeKernel) take() *pipe {
 	return &pipe{r: fd, w: fd, size: 1 << 20}
 }
 
-func (k *fakeKernel) give(p *pipe) {
+func (k *fakeTransport) give(p *pipe) {
 	if len(k.pipes[p.w]) > 0 {
 		panic("a pipe is given back with bytes in it")
 	}
@@ -101,8 +104,8 @@ func (k *fakeKernel) give(p *pipe) {
 // nothing.
 func TestMove(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		k := &fakeKernel{pipes: map[int32][]byte{}}
-		m := &mover{kernel: k, lender: k, buf: new(block)}
+		k := &fakeTransport{pipes: map[int32][]byte{}}
+		m := &mover{transport: k, lender: k, buf: new(block)}
 		src, dst := leg{fd: srcFD}, leg{fd: dstFD, writable: true}
 		var f flow
 		var sent []byte

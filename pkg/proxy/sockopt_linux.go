@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -119,36 +118,4 @@ func boundTo(fd int32) netip.AddrPort {
 		return netip.AddrPortFrom(addr, uint16(sa.Port))
 	}
 	return netip.AddrPort{}
-}
-
-// resetLeg closes a socket with a RST instead of a FIN; bytes not yet sent are
-// thrown away.
-//
-// SO_LINGER 0 makes close(2) do that, but only once no other process has the
-// descriptor, and a child has it between fork and exec. connect(2) to AF_UNSPEC
-// runs the very same code (tcp_disconnect, net/ipv4/tcp.c) now, so the RST is
-// out before the caller goes on, say to take the address away.
-func resetLeg(fd int32) {
-	unspec := unix.RawSockaddr{Family: unix.AF_UNSPEC}
-	if _, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&unspec)), unsafe.Sizeof(unspec)); errno != 0 {
-		_ = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	}
-	closeFD(fd)
-}
-
-// moved returns a number that grows whenever a peer of one of the legs sent
-// bytes or acknowledged some. The kernel counts, so it sees also a slow reader
-// for whom all has been written long ago. What it says is put into info.
-func moved(legs *[2]leg, info *unix.TCPInfo) (uint64, unix.Errno) {
-	var sum uint64
-	for i := range legs {
-		size := uint32(unsafe.Sizeof(*info))
-		_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(legs[i].fd), unix.IPPROTO_TCP, unix.TCP_INFO,
-			uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(&size)), 0)
-		if errno != 0 {
-			return 0, errno
-		}
-		sum += info.Bytes_acked + info.Bytes_received
-	}
-	return sum, 0
 }

@@ -10,7 +10,7 @@ import (
 func testPipes() (*pipes, *budget) {
 	b := &budget{}
 	b.give(pipeBudget)
-	return &pipes{budget: b}, b
+	return &pipes{transport: &linux{}, budget: b}, b
 }
 
 // TestPipesGetSmaller: the more of the budget is lent, the smaller the pipes,

@@ -8,19 +8,17 @@ import (
 // TestMailboxAnswers: whoever asks is answered, whether the loop does not run
 // yet, runs, ends meanwhile or has ended.
 func TestMailboxAnswers(t *testing.T) {
-	m, err := newMailbox()
-	if err != nil {
+	m := newMailbox()
+	ask := message{order: resetAll}
+	early := m.send(ask)
+	if err := m.open(); err != nil {
 		t.Fatal(err)
 	}
-	if n := <-m.send(resetAll); n != 0 {
-		t.Errorf("%d before it runs", n)
-	}
-	m.begin()
 	var asking sync.WaitGroup
 	for range 8 {
 		asking.Go(func() {
 			for range 100 {
-				if n := <-m.send(resetAll); n != 0 && n != 7 {
+				if n := <-m.send(ask); n != 0 && n != 7 {
 					t.Errorf("answer %d", n)
 				}
 			}
@@ -34,7 +32,10 @@ func TestMailboxAnswers(t *testing.T) {
 	}
 	m.end()
 	asking.Wait()
-	if n := <-m.send(stopAccepting); n != 0 {
+	if n := <-early; n != 7 {
+		t.Errorf("who asked before it ran was answered %d", n)
+	}
+	if n := <-m.send(ask); n != 0 {
 		t.Errorf("%d after it ended", n)
 	}
 }

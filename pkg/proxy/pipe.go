@@ -3,12 +3,10 @@ package proxy
 import (
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
-	// pipeBudget is how much the pipes of one listener may hold together. It is
+	// pipeBudget is how much all pipes may hold together. It is
 	// what the kernel lets a user without CAP_SYS_RESOURCE have in all
 	// (fs.pipe-user-pages-soft, 16384 pages; pipe(7)).
 	pipeBudget = 64 << 20
@@ -33,7 +31,7 @@ type pipe struct {
 	size int32
 }
 
-// budget is what is left for pipes of all loops of a listener.
+// budget is what is left for the pipes of all loops.
 type budget struct{ left atomic.Int64 }
 
 // take takes n bytes, if at least leaves are left then.
@@ -49,10 +47,11 @@ func (b *budget) give(n int32) { b.left.Add(int64(n)) }
 
 // pipes are a loop's spare pipes, all of them empty.
 type pipes struct {
-	budget *budget
-	spare  []*pipe
-	unused int           // so many were spare all the time since the last trim
-	not    time.Duration // none is asked for before
+	transport transport
+	budget    *budget
+	spare     []*pipe
+	unused    int           // so many were spare all the time since the last trim
+	not       time.Duration // none is asked for before
 }
 
 // get returns an empty pipe, nil when none is to be had now.
@@ -70,7 +69,7 @@ func (p *pipes) get(now time.Duration) *pipe {
 		if !p.budget.take(s.size, s.leaves) {
 			continue
 		}
-		if got := newPipe(s.size); got != nil {
+		if got := p.transport.pipe(s.size); got != nil {
 			return got
 		}
 		p.budget.give(s.size)
@@ -84,8 +83,8 @@ func (p *pipes) put(empty *pipe) { p.spare = append(p.spare, empty) }
 
 // drop closes a pipe, with what it holds.
 func (p *pipes) drop(old *pipe) {
-	closeFD(old.r)
-	closeFD(old.w)
+	p.transport.close(old.r)
+	p.transport.close(old.w)
 	p.budget.give(old.size)
 }
 
@@ -99,20 +98,4 @@ func (p *pipes) trim() bool {
 	}
 	p.unused = len(p.spare)
 	return p.unused > 0
-}
-
-// newPipe makes a pipe of a size; nil when descriptors have run out or the user
-// may have no more of that size (EPERM).
-func newPipe(size int32) *pipe {
-	var fds [2]int
-	if unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC) != nil {
-		return nil
-	}
-	p := &pipe{r: int32(fds[0]), w: int32(fds[1]), size: size}
-	if _, err := unix.FcntlInt(uintptr(p.w), unix.F_SETPIPE_SZ, int(size)); err != nil {
-		closeFD(p.r)
-		closeFD(p.w)
-		return nil
-	}
-	return p
 }
