@@ -132,21 +132,22 @@ func (lp *loop) timeout(c *conn) {
 	lp.wheel.set(&c.timer, now+again)
 }
 
-// resetThose resets the connections that are meant, and returns how many they
-// were. All clients are told first.
-func (lp *loop) resetThose(meant func(*conn) bool) (n int) {
+// resetThose resets the connections that are meant: first the legs of all the
+// clients, who are waited for, and of whom it tells how many they were.
+func (lp *loop) resetThose(reply chan<- int, meant func(*conn) bool) {
+	n := 0
 	lp.conns.each(func(c *conn) {
 		if meant(c) {
-			lp.resetLeg(c, clientSide)
-		}
-	})
-	lp.conns.each(func(c *conn) {
-		if meant(c) {
-			lp.reset(c)
+			lp.kernel.abort(c.legs[clientSide].fd)
 			n++
 		}
 	})
-	return n
+	reply <- n
+	lp.conns.each(func(c *conn) {
+		if meant(c) {
+			lp.reset(c)
+		}
+	})
 }
 
 // reset ends c with a RST on both legs, which have been sent when it returns.

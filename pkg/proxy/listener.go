@@ -244,9 +244,9 @@ func (l *Listener) end() {
 	l.log.Info("drained", "reset", reset)
 }
 
-// Reset resets every live connection, both legs, and returns how many there
-// were. The RSTs have been sent when it returns: the address may go then.
-// Accepting goes on.
+// Reset resets every live connection and returns how many there were. The RSTs
+// to the clients have been sent when it returns: the address may go then. Those
+// to the backends follow. Accepting goes on.
 func (l *Listener) Reset() int { return l.reset(message{order: resetAll, on: l}) }
 
 // ResetBackend does so for the connections that are relayed to one backend. An

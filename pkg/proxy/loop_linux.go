@@ -124,7 +124,7 @@ func (lp *loop) dispatch(ev *unix.EpollEvent) {
 	switch id, generation := ev.Fd, uint32(ev.Pad); {
 	case id == mailboxID:
 		for _, m := range lp.mail.receive() {
-			m.reply <- lp.obey(m)
+			lp.obey(m)
 		}
 	case id <= firstAcceptorID:
 		if a := lp.acceptors[firstAcceptorID-id]; a != nil && a.serial == generation {
@@ -137,21 +137,22 @@ func (lp *loop) dispatch(ev *unix.EpollEvent) {
 	}
 }
 
-// obey does what it is told and returns the answer.
-func (lp *loop) obey(m message) int {
+// obey does what it is told, and answers.
+func (lp *loop) obey(m message) {
 	switch m.order {
 	case serve:
-		return lp.serve(m.on, m.socket)
+		m.reply <- lp.serve(m.on, m.socket)
 	case stopAccepting:
 		lp.stop(lp.acceptorOf(m.on))
+		m.reply <- 0
 	case resetAll:
-		return lp.resetThose(func(c *conn) bool { return c.from.l == m.on })
+		lp.resetThose(m.reply, func(c *conn) bool { return c.from.l == m.on })
 	case resetBackend:
-		return lp.resetThose(func(c *conn) bool { return c.from.l == m.on && c.phase == relaying && c.target == m.backend })
+		lp.resetThose(m.reply, func(c *conn) bool { return c.from.l == m.on && c.phase == relaying && c.target == m.backend })
 	case quit:
 		lp.ending = true
+		m.reply <- 0
 	}
-	return 0
 }
 
 // goOn gives each connection that has more to do another turn.
