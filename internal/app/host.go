@@ -24,6 +24,7 @@ var needed = []struct {
 // checkHost asks what must be true before anything is opened: capabilities and
 // interfaces. It changes nothing.
 func (a *App) checkHost() error {
+	a.checkFiles()
 	if len(a.floats) == 0 {
 		return nil
 	}
@@ -40,6 +41,28 @@ func (a *App) checkHost() error {
 		}
 	}
 	return nil
+}
+
+// ownFiles is how many files a process without connections has, amply.
+const ownFiles = 200
+
+// checkFiles warns when the configured connections need more open files than
+// the process may have: it would let clients wait long before the limit that
+// somebody has chosen.
+func (a *App) checkFiles() {
+	var may unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &may); err != nil {
+		return // it is a warning only
+	}
+	connections := 0
+	for _, s := range a.services {
+		connections += s.cfg.Connections
+	}
+	if need := uint64(2*connections + ownFiles); need > may.Cur {
+		a.log.Warn("all connections that limits.connections allows need more open files than this process may have:"+
+			" raise the limit (LimitNOFILE=, ulimit -n) or lower limits.connections",
+			"connections", connections, "needed", need, "limit", may.Cur)
+	}
 }
 
 // spareProcessors gives the runtime as many processors more as there are event
