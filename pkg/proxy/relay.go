@@ -96,8 +96,10 @@ func (m *mover) move(f *flow, src, dst *leg) (n int, v verdict) {
 // fill reads once, and writes what was copied. It returns how much it wrote,
 // and whether all is well.
 func (m *mover) fill(f *flow, src, dst *leg) (n int, ok bool) {
-	if f.bulk && m.spliceIn(f, src) {
-		return 0, true
+	if f.bulk {
+		if filled, ok := m.spliceIn(f, src); filled || !ok {
+			return 0, ok
+		}
 	}
 	m.release(f)
 	n, errno := m.transport.recv(src.fd, m.buf[:])
@@ -120,22 +122,26 @@ func (m *mover) fill(f *flow, src, dst *leg) (n int, ok bool) {
 	return m.write(f, dst, m.buf[:n])
 }
 
-// spliceIn fills a pipe. It returns false when nothing came of it: no pipe was
-// to be had, or nothing is there, or the end, or an urgent byte, before which a
-// splice stops for good. A read tells which.
-func (m *mover) spliceIn(f *flow, src *leg) bool {
+// spliceIn fills a pipe. It is not filled when no pipe was to be had, or nothing
+// is there, or the end, or an urgent byte, before which a splice stops for good.
+// A read tells which. It would not tell of an error: a socket gives that once
+// (sock_error, include/net/sock.h), and then says that the end was reached.
+func (m *mover) spliceIn(f *flow, src *leg) (filled, ok bool) {
 	if f.pipe == nil {
 		if f.pipe = m.lender.take(); f.pipe == nil {
-			return false
+			return false, true
 		}
 	}
 	n, errno := m.transport.splice(src.fd, f.pipe.w, f.pipe.size)
-	if errno != 0 || n == 0 {
+	switch {
+	case errno == 0 && n > 0:
+		f.pending = int32(n)
+		return true, true
+	case errno == 0, errno == unix.EAGAIN, errno == unix.EINTR:
 		f.bulk = false
-		return false
+		return false, true
 	}
-	f.pending = int32(n)
-	return true
+	return false, false
 }
 
 // write writes p, and keeps what dst does not take.
