@@ -22,6 +22,8 @@ type fakeKernel struct {
 	forked  bool              // a child has all descriptors that are closed now
 	last    int32             // the newest descriptor
 	refuse  bool              // what can be refused for want of memory or descriptors is
+
+	meanwhile func(from int32) // happens just before bytes are read
 }
 
 // fakeSocket is a leg, or a listening socket.
@@ -29,6 +31,7 @@ type fakeSocket struct {
 	listens    bool
 	connecting bool
 	failure    unix.Errno // of connecting, or that it was reset
+	toldOf     bool       // of that: the kernel does it once
 
 	sent int    // bytes of its peer so far
 	in   []byte // of those, what is not read yet
@@ -47,7 +50,7 @@ type fakeSocket struct {
 }
 
 func newFakeKernel(t *rapid.T) *fakeKernel {
-	return &fakeKernel{t: t, sockets: map[int32]*fakeSocket{}, pipes: map[int32]*[]byte{}}
+	return &fakeKernel{t: t, sockets: map[int32]*fakeSocket{}, pipes: map[int32]*[]byte{}, meanwhile: func(int32) {}}
 }
 
 func (k *fakeKernel) fd() int32 { k.last++; return k.last }
@@ -102,7 +105,9 @@ func (k *fakeKernel) peerFinishes(fd int32) {
 }
 
 func (k *fakeKernel) peerResets(fd int32) {
-	k.sockets[fd].failure = unix.ECONNRESET
+	if s := k.sockets[fd]; s.failure == 0 {
+		s.failure = unix.ECONNRESET
+	}
 	k.changed(fd)
 }
 
@@ -194,9 +199,10 @@ func (k *fakeKernel) dial(unix.Sockaddr, []option) (int32, error) {
 
 func (k *fakeKernel) dialed(fd int32) error {
 	s := k.use(fd)
-	if s.failure == 0 {
+	if s.failure == 0 || s.toldOf {
 		return nil
 	}
+	s.toldOf = true
 	return s.failure
 }
 
@@ -244,13 +250,15 @@ func (k *fakeKernel) close(fd int32) {
 }
 
 func (k *fakeKernel) recv(fd int32, p []byte) (int, unix.Errno) {
+	k.meanwhile(fd)
 	s := k.use(fd)
 	n := copy(p, s.in)
 	s.in = s.in[n:]
 	switch {
-	case n > 0 || s.fin && s.failure == 0:
+	case n > 0, s.fin && s.failure == 0, s.toldOf:
 		return n, 0
 	case s.failure != 0:
+		s.toldOf = true
 		return 0, s.failure
 	}
 	return 0, unix.EAGAIN

@@ -40,6 +40,14 @@ func newWorld(t *rapid.T) *world {
 	w.l = NewListener(Config{Name: "fake", Timeouts: Timeouts{
 		Connect: time.Second, Idle: 2 * halfClosed, HalfClosed: halfClosed,
 	}}, pool, nil, slog.New(slog.DiscardHandler), NewMetrics(nil))
+	w.k.meanwhile = func(fd int32) {
+		switch rapid.IntRange(0, 29).Draw(t, "meanwhile") {
+		case 0, 1, 2:
+			w.peer()
+		case 3:
+			w.k.peerResets(fd)
+		}
+	}
 	w.ln = w.k.socket(&fakeSocket{listens: true})
 	w.l.serving.Add(1)
 	w.order(message{order: serve, on: w.l, socket: w.ln})
@@ -158,16 +166,16 @@ func (w *world) peer() {
 
 // settle lets everything that can happen without a peer happen: they only read.
 func (w *world) settle() {
-	w.k.refuse = false
+	w.k.refuse, w.k.meanwhile = false, func(int32) {}
 	w.k.time += maxPause // accepting goes on
 	for range 1000 {
-		for fd, s := range w.k.sockets {
-			if s.room < 1<<20 {
-				w.k.peerReads(fd, 1<<30)
-			}
-		}
 		w.turn()
-		if len(w.k.ready)+len(w.lp.todo)+len(w.lp.accepting) == 0 {
+		full := false
+		for fd, s := range w.k.sockets {
+			full = full || s.full
+			w.k.peerReads(fd, 1<<20)
+		}
+		if !full && len(w.k.ready)+len(w.lp.todo)+len(w.lp.accepting) == 0 {
 			return
 		}
 	}
