@@ -41,6 +41,9 @@ type conn struct {
 	queued     bool // there is more to do without an event
 }
 
+// bulk reports whether much was to be read lately.
+func (c *conn) bulk() bool { return c.flows[0].bulk || c.flows[1].bulk }
+
 // chunk is how many connections get their memory together; a power of two.
 const chunk = 64
 

@@ -33,8 +33,19 @@ func (lp *loop) told(c *conn, side int, events uint32) {
 	case failed:
 		lp.lastWords(c, side)
 		lp.reset(c)
-	case c.phase == relaying:
+	case c.phase != relaying:
+	case c.bulk():
+		lp.later(c) // what is small goes first
+	default:
 		lp.pump(c)
+	}
+}
+
+// later gives c another turn, after the events that are there.
+func (lp *loop) later(c *conn) {
+	if !c.queued {
+		c.queued = true
+		lp.todo = append(lp.todo, c.timer.id)
 	}
 }
 
@@ -46,16 +57,18 @@ func (lp *loop) lastWords(c *conn, side int) {
 	}
 }
 
-// pump moves what can be moved, both ways, and ends what has ended.
-func (lp *loop) pump(c *conn) {
+// pump moves what can be moved, both ways, and ends what has ended. It returns
+// how many bytes it moved.
+func (lp *loop) pump(c *conn) (moved int) {
 	done, again := 0, false
 	for side := range c.flows {
 		if !c.flows[side].done {
 			n, v := lp.move(&c.flows[side], &c.legs[side], &c.legs[1-side])
 			lp.count(c, side, n)
+			moved += n
 			if v == failed {
 				lp.reset(c)
-				return
+				return moved
 			}
 			again = again || v == more
 		}
@@ -69,10 +82,10 @@ func (lp *loop) pump(c *conn) {
 	case done == 1 && !c.half:
 		lp.halfClose(c)
 	}
-	if again && !c.queued && c.phase == relaying {
-		c.queued = true
-		lp.todo = append(lp.todo, c.timer.id)
+	if again && c.phase == relaying {
+		lp.later(c)
 	}
+	return moved
 }
 
 // halfClose passes on the end of the one direction that has ended.

@@ -155,16 +155,19 @@ func (lp *loop) obey(m message) {
 	}
 }
 
-// goOn gives each connection that has more to do another turn.
+// goOn gives connections that have more to do another turn, until about one
+// turn's bytes were moved: then it is the time to look for events again.
 func (lp *loop) goOn() {
-	n := len(lp.todo)
-	for _, id := range lp.todo[:n] {
-		if c := lp.conns.at(id); c.queued {
+	done, moved := 0, 0
+	for done < len(lp.todo) && moved < turn {
+		c := lp.conns.at(lp.todo[done])
+		done++
+		if c.queued {
 			c.queued = false
-			lp.pump(c)
+			moved += lp.pump(c)
 		}
 	}
-	lp.todo = lp.todo[:copy(lp.todo, lp.todo[n:])]
+	lp.todo = lp.todo[:copy(lp.todo, lp.todo[done:])]
 }
 
 // expired is told of timers.
