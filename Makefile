@@ -7,6 +7,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 GO ?= go
 # Flags for `go test`: -race needs a C compiler, so it is left to those who have one.
 GOTESTFLAGS ?=
+# Flags for `make bench`: go run ./bench/relay -help lists them.
+BENCHFLAGS ?=
 SIM_SECONDS ?= 20000
 FUZZTIME ?= 1m
 TOOL := $(GO) tool -modfile=tools/go.mod
@@ -37,7 +39,11 @@ e2e: need-go ## client-go through the VIP in front of three real kube-apiservers
 	test/e2e/run
 
 .PHONY: bench
-bench: need-go ## what the relay and its parts cost
+bench: build ## the relay beside HAProxy, nginx and the kernel alone (BENCHFLAGS='-rounds 1 -only bulk-1'; 12 minutes)
+	$(GO) run ./bench/relay $(BENCHFLAGS)
+
+.PHONY: bench-parts
+bench-parts: need-go ## what the parts cost by themselves
 	$(GO) test -run '^$$' -bench . -benchmem ./bench/... ./pkg/...
 
 .PHONY: sim

@@ -79,6 +79,10 @@ func (p *Process) wait() {
 // Name of the process, and its host's.
 func (p *Process) Name() string { return p.name + " on " + p.host.name }
 
+// PID is the number of the process in /proc. It may belong to another process
+// once Done is closed.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 

@@ -23,7 +23,7 @@ var driven = map[string][]string{
 	"github.com/hashicorp/memberlist": {"pkg/election/gossip.go"},
 	"github.com/vishvananda/netlink":  {"pkg/vip/*_linux.go", "internal/lab/*.go"},
 	"github.com/vishvananda/netns":    {"internal/lab/*.go"},
-	"github.com/google/nftables":      {"pkg/vip/*_linux.go", "internal/lab/*.go"},
+	"github.com/google/nftables":      {"pkg/vip/*_linux.go", "internal/lab/*.go", "bench/relay/dnat_linux.go"},
 	"github.com/mdlayher/arp":         {"pkg/vip/*_linux.go", "internal/lab/*.go"},
 	"github.com/mdlayher/ethernet":    {"pkg/vip/*_linux.go", "internal/lab/*.go"},
 	"github.com/mdlayher/packet":      {"pkg/vip/*_linux.go", "internal/lab/*.go"},
