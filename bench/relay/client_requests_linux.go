@@ -15,7 +15,7 @@ func (c *client) requests() (map[string]float64, error) {
 		if err := errors.Join(c.dial(k), c.ask(k)); err != nil {
 			return nil, fmt.Errorf("connection %d of %d: %w", i+1, len(c.conns), err)
 		}
-		err := errors.Join(unix.SetNonblock(int(k.fd), true), watch(c.epoll, k.fd, int32(i), unix.EPOLLIN))
+		err := errors.Join(unix.SetNonblock(int(k.fd), true), watch(c.epoll, k.fd, k.id, unix.EPOLLIN))
 		if err != nil {
 			return nil, err
 		}

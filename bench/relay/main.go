@@ -55,10 +55,11 @@ type options struct {
 	only, candidates string // names, separated by commas; "" is all
 	kshalb, other    string // programs and arguments
 	lock             string // file
+	descriptors      uint64 // that a process may have open, at most
 }
 
 func parse(args []string, out io.Writer) (options, error) {
-	var o options
+	o := options{descriptors: maxDescriptors}
 	f := flag.NewFlagSet("relay", flag.ContinueOnError)
 	f.SetOutput(out)
 	f.IntVar(&o.rounds, "rounds", 7, "`number` of times that everything is measured")
@@ -81,7 +82,7 @@ func parse(args []string, out io.Writer) (options, error) {
 
 // bench runs what the options say and prints the report to out.
 func (o options) bench(ctx context.Context, out, progress io.Writer) error {
-	descriptors, err := raiseDescriptors(maxDescriptors)
+	descriptors, err := raiseDescriptors(o.descriptors)
 	if err != nil {
 		return err
 	}
