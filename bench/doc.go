@@ -1,7 +1,7 @@
-// Package bench measures what kshalb costs on the machine it runs on: a
-// connection through it beside a direct one, in the same run, and what one
-// round of the election takes. It has benchmarks only (`make bench`); README.md
-// says how to read them.
+// Package bench measures what kshalb costs on the machine it runs on. The relay
+// is measured beside HAProxy, nginx and the kernel alone by the program in
+// bench/relay (`make bench`); what one round of the election takes is a
+// benchmark here (`make bench-parts`). README.md says how to read both.
 //
 // Parts that are of use inside one package only, such as the pick of a backend,
 // are measured beside their code.

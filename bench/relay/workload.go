@@ -57,7 +57,6 @@ type metric struct {
 
 // metrics of a kind of workload, in the report's order.
 func (w workload) metrics() []metric {
-	busy := "whole machine, CPU µs each"
 	switch w.kind {
 	case bulk:
 		return []metric{
@@ -65,15 +64,18 @@ func (w workload) metrics() []metric {
 		}
 	case idle:
 		return []metric{{"memory", "B of memory each", true, 0}, {"descriptors", "descriptors each", true, 2}}
+	default:
+		return w.perRequest()
 	}
-	ms := []metric{
-		{"rate", "per second", false, 0}, {"p50", "p50 µs", true, 0}, {"p99", "p99 µs", true, 0},
-		{"cpu", "balancer, CPU µs each", true, 1}, {"busy", busy, true, 1},
-	}
+}
+
+func (w workload) perRequest() []metric {
+	ms := []metric{{"rate", "per second", false, 0}, {"p50", "p50 µs", true, 0}, {"p99", "p99 µs", true, 0}}
 	if w.flows > 0 { // whose work is in the processor time too
-		ms = append(ms[:3], metric{"flows", "Gb/s of the flows", false, 1})
+		return append(ms, metric{"flows", "Gb/s of the flows", false, 1})
 	}
-	return ms
+	return append(ms,
+		metric{"cpu", "balancer, CPU µs each", true, 1}, metric{"busy", "whole machine, CPU µs each", true, 1})
 }
 
 // warm is how long the load runs before it counts: TCP's windows open, and an
