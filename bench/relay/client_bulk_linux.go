@@ -34,7 +34,7 @@ func (c *client) bulk() (map[string]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := c.stalled(); n > 0 && u.seconds > 0.5 {
+	if n := c.stalled(); n > 0 {
 		return nil, fmt.Errorf("%d of %d flows had no byte in %.1f s", n, len(c.conns), u.seconds)
 	}
 	if c.done == 0 {

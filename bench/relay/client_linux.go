@@ -126,7 +126,8 @@ func (c *client) ask(k *conn) error {
 }
 
 // loop hands out events until the warm-up and the counted time are over, and
-// returns what the balancer and the machine have used in the latter.
+// returns what the balancer and the machine have used in the latter. On a machine
+// so busy that nothing was done in it, it goes on until something is.
 func (c *client) loop(handle func(*conn, uint32) error) (used, error) {
 	warm := time.Now().Add(c.Warm)
 	if err := c.until(warm, handle); err != nil {
@@ -137,10 +138,14 @@ func (c *client) loop(handle func(*conn, uint32) error) (used, error) {
 		return used{}, err
 	}
 	c.counting = true
-	if err := c.until(m.start.Add(c.Time), handle); err != nil {
-		return used{}, err
+	for end := m.start.Add(c.Time); ; end = end.Add(c.Time) {
+		if err := c.until(end, handle); err != nil {
+			return used{}, err
+		}
+		if c.done > 0 || time.Since(m.start) > 5*time.Second {
+			return m.stop()
+		}
 	}
-	return m.stop()
 }
 
 func (c *client) until(end time.Time, handle func(*conn, uint32) error) error {
@@ -161,9 +166,13 @@ func (c *client) until(end time.Time, handle func(*conn, uint32) error) error {
 	}
 }
 
-// stalled counts connections on which nothing was done.
+// stalled counts connections on which nothing was done, in a time that is long
+// enough for each to have had its turn.
 func (c *client) stalled() int {
 	n := 0
+	if c.Time < 500*time.Millisecond {
+		return n
+	}
 	for i := range c.conns {
 		if c.conns[i].done == 0 {
 			n++

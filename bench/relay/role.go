@@ -60,8 +60,11 @@ func (o order) env() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write an order: %w", err)
 	}
-	// The thread that waits in the kernel must not be woken every 10 ms.
-	return []string{roleEnv + "=" + string(text), "GODEBUG=asyncpreemptoff=1"}, nil
+	return []string{
+		roleEnv + "=" + string(text),
+		"GODEBUG=asyncpreemptoff=1", // the thread that waits in the kernel is not to be woken every 10 ms
+		"GORACE=atexit_sleep_ms=0",  // nor is a test under the race detector to take a second for each
+	}, nil
 }
 
 // play does what the order says and returns the exit code.
