@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,7 +27,7 @@ import (
 
 // patience is how long a test waits for something that has to happen. It is
 // never waited for in a test that passes.
-const patience = 60 * time.Second
+var patience = flag.Duration("proxy.patience", 60*time.Second, "how long to wait for what has to happen")
 
 var loopback = netip.MustParseAddrPort("127.0.0.1:0")
 
@@ -94,7 +96,7 @@ func (f *front) stop(t testing.TB) {
 	f.end()
 	select {
 	case <-f.done:
-	case <-time.After(patience):
+	case <-time.After(*patience):
 		t.Fatal("Run does not return")
 	}
 	if n := f.Status().Active; n != 0 {
@@ -102,10 +104,16 @@ func (f *front) stop(t testing.TB) {
 	}
 }
 
-// dial connects a client.
+func (f *front) clients(testing.TB) int { return int(f.Status().Active) }
+
 func (f *front) dial(t testing.TB) *net.TCPConn {
 	t.Helper()
 	return dial(t, f.Addr())
+}
+
+func (f *front) connect(t testing.TB, b *backend) (client, server *net.TCPConn) {
+	t.Helper()
+	return connect(t, f.Addr(), b)
 }
 
 func dial(t testing.TB, to netip.AddrPort) *net.TCPConn {
@@ -120,7 +128,7 @@ func dial(t testing.TB, to netip.AddrPort) *net.TCPConn {
 // keep bounds what a test does on c in time and closes c in the end.
 func keep(t testing.TB, c *net.TCPConn) *net.TCPConn {
 	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(*patience)); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -128,9 +136,9 @@ func keep(t testing.TB, c *net.TCPConn) *net.TCPConn {
 
 // connect connects a client and returns both ends: the client's and the
 // backend's.
-func (f *front) connect(t testing.TB, b *backend) (client, server *net.TCPConn) {
+func connect(t testing.TB, to netip.AddrPort, b *backend) (client, server *net.TCPConn) {
 	t.Helper()
-	client = f.dial(t)
+	client = dial(t, to)
 	return client, b.accept(t)
 }
 
@@ -169,11 +177,17 @@ func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(patience); !cond(); <-tick.C {
+	for end := time.Now().Add(*patience); !cond(); <-tick.C {
 		if time.Now().After(end) {
-			t.Fatalf("%s: not within %s", what, patience)
+			t.Fatalf("%s: not within %s", what, *patience)
 		}
 	}
+}
+
+// holds waits until f has so many clients.
+func holds(t testing.TB, f balancer, n int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d clients are there", n), func() bool { return f.clients(t) == n })
 }
 
 // backend is a server whose connections a test takes one by one.
@@ -196,7 +210,7 @@ func newBackendOn(t testing.TB, addr netip.AddrPort) *backend {
 
 func (b *backend) accept(t testing.TB) *net.TCPConn {
 	t.Helper()
-	if err := b.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := b.SetDeadline(time.Now().Add(*patience)); err != nil {
 		t.Fatal(err)
 	}
 	c, err := b.AcceptTCP()
@@ -271,12 +285,30 @@ func boundSocket(t testing.TB) (int, netip.AddrPort) {
 // of 0 holds one connection) is full, and the kernel then drops them.
 func blackhole(t testing.TB) netip.AddrPort {
 	t.Helper()
+	return newBlackhole(t).addr
+}
+
+// newBlackhole returns a blackhole that answers once its first connection is
+// accepted.
+func newBlackhole(t testing.TB) *backend {
+	t.Helper()
 	fd, addr := boundSocket(t)
 	if err := unix.Listen(fd, 0); err != nil {
 		t.Fatal(err)
 	}
+	own, err := unix.Dup(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(own), "blackhole")
+	defer file.Close() // ln has a duplicate
+	ln, err := net.FileListener(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
 	dial(t, addr)
-	return addr
+	return &backend{ln.(*net.TCPListener), addr}
 }
 
 // script makes the same n bytes whenever it is read.
@@ -293,14 +325,19 @@ func digest(r io.Reader) (sum [sha256.Size]byte, n int64, err error) {
 
 // send writes a script and half-closes.
 func send(c *net.TCPConn, seed byte, n int64) error {
-	if _, err := io.CopyBuffer(struct{ io.Writer }{c}, script(seed, n), make([]byte, 64<<10)); err != nil {
-		return fmt.Errorf("send %d bytes: %w", n, err)
+	return sendFrom(c, script(seed, n))
+}
+
+// sendFrom writes what r gives, piece by piece, and half-closes.
+func sendFrom(c *net.TCPConn, r io.Reader) error {
+	if n, err := io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{r}, make([]byte, 64<<10)); err != nil {
+		return fmt.Errorf("send: %w after %d bytes", err, n)
 	}
 	return c.CloseWrite()
 }
 
 // receive reads up to the end and compares with a script.
-func receive(c *net.TCPConn, seed byte, n int64) error {
+func receive(c io.Reader, seed byte, n int64) error {
 	want, _, _ := digest(script(seed, n))
 	got, m, err := digest(c)
 	switch {
@@ -398,7 +435,7 @@ func finish(t testing.TB, c *net.TCPConn) {
 
 // refused connects and expects to be reset at once. The RST may even overtake
 // the end of connect.
-func refused(t testing.TB, f *front) {
+func refused(t testing.TB, f balancer) {
 	t.Helper()
 	c, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(f.Addr()))
 	if errors.Is(err, syscall.ECONNRESET) {
@@ -411,7 +448,7 @@ func refused(t testing.TB, f *front) {
 }
 
 // answer connects and returns all that it is told.
-func answer(t testing.TB, f *front) string {
+func answer(t testing.TB, f balancer) string {
 	t.Helper()
 	var said strings.Builder
 	c := f.dial(t)
@@ -420,4 +457,32 @@ func answer(t testing.TB, f *front) string {
 	}
 	c.Close()
 	return said.String()
+}
+
+// sides calls do for both directions of a connection.
+func sides(t *testing.T, f balancer, b *backend, do func(t *testing.T, from, to *net.TCPConn)) {
+	t.Helper()
+	for name, swap := range map[string]bool{"to the server": false, "to the client": true} {
+		t.Run(name, func(t *testing.T) {
+			from, to := f.connect(t, b)
+			if swap {
+				from, to = to, from
+			}
+			do(t, from, to)
+		})
+	}
+}
+
+// atOnce runs all and waits for them.
+func atOnce(all ...func()) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for _, do := range all {
+		wg.Go(func() {
+			<-start
+			do()
+		})
+	}
+	close(start)
+	wg.Wait()
 }
