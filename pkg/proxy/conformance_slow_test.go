@@ -157,7 +157,7 @@ func tinyWindows(t *testing.T, start starter) {
 // closeBeforeSlowReader: who wrote has closed, and is not there any more, long
 // before all is read.
 func closeBeforeSlowReader(t *testing.T, start starter) {
-	const n = 8 << 20
+	const n = 2 << 20
 	b := newBackend(t)
 	f := start(t, proxy.Config{}, b.addr)
 	sides(t, f, b, func(t *testing.T, from, to *net.TCPConn) {

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -47,6 +48,20 @@ func from(t *testing.T, fd, i int) {
 	}
 }
 
+// uninterrupted calls do again when a signal, as the runtime sends them to its
+// threads, has ended it: with a timeout that is not done for it (signal(7)).
+func uninterrupted(do func() (int, error)) (int, error) {
+	for {
+		if n, err := do(); !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}
+
+func read(fd int, p []byte) (int, error) {
+	return uninterrupted(func() (int, error) { return unix.Read(fd, p) })
+}
+
 // arrive adds n clients that are connected, or on their way.
 func (c *crowd) arrive(t *testing.T, to netip.AddrPort, n, flags int) {
 	t.Helper()
@@ -55,7 +70,8 @@ func (c *crowd) arrive(t *testing.T, to netip.AddrPort, n, flags int) {
 		fd := socket(t, flags)
 		from(t, fd, len(*c))
 		*c = append(*c, fd)
-		if err := unix.Connect(fd, sa); err != nil && !errors.Is(err, unix.EINPROGRESS) {
+		// One that was interrupted goes on as one that does not block.
+		if err := unix.Connect(fd, sa); err != nil && !errors.Is(err, unix.EINPROGRESS) && !errors.Is(err, unix.EINTR) {
 			t.Fatalf("client %d: connect: %v", len(*c), err)
 		}
 	}
@@ -64,7 +80,10 @@ func (c *crowd) arrive(t *testing.T, to netip.AddrPort, n, flags int) {
 // accept adds n that connect to a listening socket.
 func (c *crowd) accept(ln, n int) error {
 	for range n {
-		fd, _, err := unix.Accept4(ln, unix.SOCK_CLOEXEC)
+		fd, err := uninterrupted(func() (int, error) {
+			fd, _, err := unix.Accept4(ln, unix.SOCK_CLOEXEC)
+			return fd, err
+		})
 		if err != nil {
 			return err
 		}
@@ -77,7 +96,8 @@ func (c *crowd) accept(ln, n int) error {
 func (c crowd) say(t *testing.T) {
 	t.Helper()
 	for i, fd := range c {
-		if n, err := unix.Write(fd, binary.BigEndian.AppendUint32(nil, uint32(i))); n != 4 || err != nil {
+		word := binary.BigEndian.AppendUint32(nil, uint32(i))
+		if n, err := uninterrupted(func() (int, error) { return unix.Write(fd, word) }); n != 4 || err != nil {
 			t.Fatalf("client %d of %d: wrote %d bytes and got %v", i, len(c), n, err)
 		}
 	}
@@ -86,11 +106,11 @@ func (c crowd) say(t *testing.T) {
 // echo gives each back what it said.
 func (c crowd) echo() error {
 	var word [4]byte
-	for _, fd := range c {
-		if n, err := unix.Read(fd, word[:]); n != 4 {
-			return errors.Join(errors.New("a server did not hear a word"), err)
+	for i, fd := range c {
+		if n, err := read(fd, word[:]); n != 4 {
+			return fmt.Errorf("server %d of %d, of client %s: read %d bytes and %v", i, len(c), ends(fd), n, err)
 		}
-		if _, err := unix.Write(fd, word[:]); err != nil {
+		if _, err := uninterrupted(func() (int, error) { return unix.Write(fd, word[:]) }); err != nil {
 			return err
 		}
 	}
@@ -102,7 +122,7 @@ func (c crowd) hear(t *testing.T) {
 	t.Helper()
 	var word [4]byte
 	for i, fd := range c {
-		n, err := unix.Read(fd, word[:])
+		n, err := read(fd, word[:])
 		if n != 4 || err != nil || binary.BigEndian.Uint32(word[:]) != uint32(i) {
 			t.Fatalf("client %d of %d: read %d bytes (%x) and %v", i, len(c), n, word, err)
 		}
@@ -113,7 +133,7 @@ func (c crowd) hear(t *testing.T) {
 func (c crowd) hearReset(t *testing.T) {
 	t.Helper()
 	for i, fd := range c {
-		if n, err := unix.Read(fd, make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
+		if n, err := read(fd, make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
 			t.Fatalf("%d of %d: read %d bytes and %v, want ECONNRESET", i, len(c), n, err)
 		}
 	}

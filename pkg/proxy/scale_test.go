@@ -162,7 +162,7 @@ func TestAcceptBurst(t *testing.T) {
 func drop(fd int) {
 	buf := make([]byte, 1<<20)
 	for {
-		if n, _ := unix.Read(fd, buf); n <= 0 {
+		if n, _ := read(fd, buf); n <= 0 {
 			return
 		}
 	}
@@ -174,7 +174,7 @@ func (c crowd) unblock(t *testing.T, ms int) (connected int) {
 	t.Helper()
 	for i, fd := range c {
 		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-		if n, err := unix.Poll(p, ms); err != nil || n == 0 && ms > 0 {
+		if n, err := uninterrupted(func() (int, error) { return unix.Poll(p, ms) }); err != nil || n == 0 && ms > 0 {
 			t.Fatalf("client %d of %d is not connected: %v", i, len(c), err)
 		} else if n == 0 {
 			continue
