@@ -15,6 +15,8 @@ type linux struct {
 	opened   time.Time
 	fromSize uint32
 	info     unix.TCPInfo
+	to4      unix.SockaddrInet4 // of the connect that is made
+	to6      unix.SockaddrInet6
 }
 
 func openLinux() (*linux, error) {
@@ -87,13 +89,27 @@ func (k *linux) dial(to unix.Sockaddr, opts []option) (int32, error) {
 	fd := int32(sock)
 	err := setAll(fd, opts)
 	if err == nil {
-		err = unix.Connect(int(fd), to)
+		err = unix.Connect(int(fd), k.mine(to))
 	}
 	if err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		k.close(fd)
 		return noFD, err
 	}
 	return fd, err
+}
+
+// mine is to in memory of this loop's own: package unix writes into an address
+// each time that it is used, and loops share those of the backends.
+func (k *linux) mine(to unix.Sockaddr) unix.Sockaddr {
+	switch to := to.(type) {
+	case *unix.SockaddrInet4:
+		k.to4.Addr, k.to4.Port = to.Addr, to.Port
+		return &k.to4
+	case *unix.SockaddrInet6:
+		k.to6.Addr, k.to6.Port, k.to6.ZoneId = to.Addr, to.Port, to.ZoneId
+		return &k.to6
+	}
+	return to
 }
 
 func (k *linux) dialed(fd int32) error {
