@@ -45,14 +45,7 @@ func (lp *loop) connect(c *conn) {
 // EINPROGRESS when an event will tell.
 func (lp *loop) dial(c *conn) error {
 	l := c.from.l
-	to := l.sockaddrs[c.target]
-	if to == nil { // it has a zone, of which the interface may come and go
-		var err error
-		if to, err = sockaddr(l.pool.backends[c.target]); err != nil {
-			return err
-		}
-	}
-	fd, dialed := lp.kernel.dial(to, l.legOptions)
+	fd, dialed := lp.kernel.dial(l.pool.backends[c.target], l.legOptions)
 	if fd == noFD {
 		return dialed
 	}

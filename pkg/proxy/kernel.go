@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,7 +28,7 @@ type kernel interface {
 	// dial makes a socket with options and begins to connect it. The error is
 	// nil when it is connected already and EINPROGRESS when an event will tell;
 	// with any other one there is no socket.
-	dial(to unix.Sockaddr, opts []option) (int32, error)
+	dial(to netip.AddrPort, opts []option) (int32, error)
 	// dialed is what became of it.
 	dialed(fd int32) error
 	// moved is a number that grows whenever a peer of one of the legs sent

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 	"unsafe"
 
@@ -15,8 +16,7 @@ type linux struct {
 	opened   time.Time
 	fromSize uint32
 	info     unix.TCPInfo
-	to4      unix.SockaddrInet4 // of the connect that is made
-	to6      unix.SockaddrInet6
+	to       sockaddr // of the connect that is made
 }
 
 func openLinux() (*linux, error) {
@@ -77,39 +77,24 @@ func (k *linux) accept(ln int32, from *unix.RawSockaddrAny) (int32, unix.Errno) 
 
 // dial does not bind the socket to a local address: with one all backends
 // together would have the 28,000 local ports that each can have.
-func (k *linux) dial(to unix.Sockaddr, opts []option) (int32, error) {
-	family := unix.AF_INET
-	if _, is := to.(*unix.SockaddrInet6); is {
-		family = unix.AF_INET6
+func (k *linux) dial(to netip.AddrPort, opts []option) (int32, error) {
+	sa, family, err := k.to.of(to)
+	if err != nil {
+		return noFD, err
 	}
 	sock, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	if errno != 0 {
 		return noFD, errno
 	}
 	fd := int32(sock)
-	err := setAll(fd, opts)
-	if err == nil {
-		err = unix.Connect(int(fd), k.mine(to))
+	if err = setAll(fd, opts); err == nil {
+		err = unix.Connect(int(fd), sa)
 	}
 	if err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		k.close(fd)
 		return noFD, err
 	}
 	return fd, err
-}
-
-// mine is to in memory of this loop's own: package unix writes into an address
-// each time that it is used, and loops share those of the backends.
-func (k *linux) mine(to unix.Sockaddr) unix.Sockaddr {
-	switch to := to.(type) {
-	case *unix.SockaddrInet4:
-		k.to4.Addr, k.to4.Port = to.Addr, to.Port
-		return &k.to4
-	case *unix.SockaddrInet6:
-		k.to6.Addr, k.to6.Port, k.to6.ZoneId = to.Addr, to.Port, to.ZoneId
-		return &k.to6
-	}
-	return to
 }
 
 func (k *linux) dialed(fd int32) error {

@@ -46,9 +46,10 @@ func listen(cfg Config, n int) (sockets []int32, err error) {
 // that shares its ports as well is met with EADDRINUSE, instead of taking part
 // of the clients.
 func bound(cfg Config, at netip.AddrPort, share bool) (int32, error) {
-	family := unix.AF_INET
-	if at.Addr().Is6() {
-		family = unix.AF_INET6
+	var to sockaddr
+	sa, family, err := to.of(at)
+	if err != nil {
+		return noFD, err
 	}
 	sock, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	if err != nil {
@@ -65,11 +66,7 @@ func bound(cfg Config, at netip.AddrPort, share bool) (int32, error) {
 		closeFD(fd)
 		return noFD, err
 	}
-	sa, err := sockaddr(at)
-	if err == nil {
-		err = unix.Bind(sock, sa)
-	}
-	if err == nil {
+	if err = unix.Bind(sock, sa); err == nil {
 		err = setAll(fd, after)
 	}
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sys/unix"
 )
 
 // Config is what a Listener does.
@@ -82,7 +81,6 @@ type Listener struct {
 	// What its connections need, made once.
 	legOptions     []option
 	connectTimeout time.Duration
-	sockaddrs      []unix.Sockaddr // by the pool's index; nil has to be made each time
 	stats          []*backendStats // by the pool's index
 	refused        [reasons]prometheus.Counter
 
@@ -117,11 +115,6 @@ func NewListener(cfg Config, pool *Pool, loops *Loops, log *slog.Logger, m *Metr
 		l.connectTimeout = defaultConnect
 	}
 	for _, b := range pool.backends {
-		to, err := sockaddr(b)
-		if err != nil || b.Addr().Zone() != "" {
-			to = nil
-		}
-		l.sockaddrs = append(l.sockaddrs, to)
 		l.stats = append(l.stats, m.backend(cfg.Name, b))
 	}
 	return l

@@ -2,9 +2,7 @@ package proxy
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -79,43 +77,4 @@ func setAll(fd int32, opts []option) error {
 		}
 	}
 	return nil
-}
-
-// sockaddr returns an address as package unix has it. A zone is the name or the
-// number of an interface, which must be there.
-func sockaddr(a netip.AddrPort) (unix.Sockaddr, error) {
-	addr := a.Addr().Unmap()
-	if addr.Is4() {
-		return &unix.SockaddrInet4{Addr: addr.As4(), Port: int(a.Port())}, nil
-	}
-	to := &unix.SockaddrInet6{Addr: addr.As16(), Port: int(a.Port())}
-	if zone := addr.Zone(); zone != "" {
-		if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
-			to.ZoneId = uint32(n)
-		} else if in, err := net.InterfaceByName(zone); err == nil {
-			to.ZoneId = uint32(in.Index)
-		} else {
-			return nil, fmt.Errorf("find interface %s: %w", zone, unix.ENODEV)
-		}
-	}
-	return to, nil
-}
-
-// boundTo returns the address of a socket, invalid when it has none.
-func boundTo(fd int32) netip.AddrPort {
-	sa, err := unix.Getsockname(int(fd))
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		addr := netip.AddrFrom16(sa.Addr)
-		if sa.ZoneId != 0 {
-			addr = addr.WithZone(strconv.FormatUint(uint64(sa.ZoneId), 10))
-		}
-		return netip.AddrPortFrom(addr, uint16(sa.Port))
-	}
-	return netip.AddrPort{}
 }
