@@ -97,7 +97,7 @@ func (m *mover) move(f *flow, src, dst *leg) (n int, v verdict) {
 // and whether all is well.
 func (m *mover) fill(f *flow, src, dst *leg) (n int, ok bool) {
 	if f.bulk {
-		if filled, ok := m.spliceIn(f, src); filled || !ok {
+		if filled, ok := m.spliceIn(f, src); filled || !ok || !src.readable {
 			return 0, ok
 		}
 	}
@@ -124,8 +124,9 @@ func (m *mover) fill(f *flow, src, dst *leg) (n int, ok bool) {
 
 // spliceIn fills a pipe. It is not filled when no pipe was to be had, or nothing
 // is there, or the end, or an urgent byte, before which a splice stops for good.
-// A read tells which. It would not tell of an error: a socket gives that once
-// (sock_error, include/net/sock.h), and then says that the end was reached.
+// Unless it is certain a read tells which. A read would not tell of an error: a
+// socket gives that once (sock_error, include/net/sock.h), and then says that
+// the end was reached.
 func (m *mover) spliceIn(f *flow, src *leg) (filled, ok bool) {
 	if f.pipe == nil {
 		if f.pipe = m.lender.take(); f.pipe == nil {
@@ -134,10 +135,13 @@ func (m *mover) spliceIn(f *flow, src *leg) (filled, ok bool) {
 	}
 	n, errno := m.transport.splice(src.fd, f.pipe.w, f.pipe.size)
 	switch {
-	case errno == 0 && n > 0:
-		f.pending = int32(n)
-		return true, true
-	case errno == 0, errno == unix.EAGAIN, errno == unix.EINTR:
+	case errno == 0:
+		f.pending, f.bulk = int32(n), n >= small
+		return n > 0, true
+	case errno == unix.EAGAIN && !src.careful:
+		src.readable = false
+		return false, true
+	case errno == unix.EAGAIN, errno == unix.EINTR:
 		f.bulk = false
 		return false, true
 	}
