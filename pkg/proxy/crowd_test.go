@@ -1,9 +1,11 @@
 package proxy_test
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"testing"
 
@@ -108,7 +110,7 @@ func (c crowd) echo() error {
 	var word [4]byte
 	for i, fd := range c {
 		if n, err := read(fd, word[:]); n != 4 {
-			return fmt.Errorf("server %d of %d, of client %s: read %d bytes and %v", i, len(c), ends(fd), n, err)
+			return fmt.Errorf("server %d of %d, of client %s: read %d bytes: %w", i, len(c), ends(fd), n, cmp.Or(err, io.ErrUnexpectedEOF))
 		}
 		if _, err := uninterrupted(func() (int, error) { return unix.Write(fd, word[:]) }); err != nil {
 			return err
