@@ -19,20 +19,48 @@ import (
 
 // TestDescriptorExhaustion runs in a process of its own, whose descriptors it
 // uses up.
-func TestDescriptorExhaustion(t *testing.T) {
-	const mark = "KSHALB_TEST_EXHAUSTION"
+func TestDescriptorExhaustion(t *testing.T) { alone(t, exhaust) }
+
+// TestLoopsWithoutDescriptors: loops that can't be opened say so, and nobody
+// waits for them.
+func TestLoopsWithoutDescriptors(t *testing.T) {
+	alone(t, func(t *testing.T) {
+		loops := proxy.NewLoops(3)
+		l := proxy.NewListener(proxy.Config{Bind: loopback}, proxy.NewPool(nil), loops, slog.New(slog.DiscardHandler), proxy.NewMetrics(nil))
+		if err := l.Listen(); err != nil {
+			t.Fatal(err)
+		}
+		useUp(t)
+		waited := make(chan error, 1)
+		go func() { waited <- l.Run(t.Context()) }()
+		if err := loops.Run(t.Context()); !errors.Is(err, unix.EMFILE) {
+			t.Errorf("the loops: %v, want EMFILE", err)
+		}
+		if err := <-waited; err == nil {
+			t.Error("the listener ran without loops")
+		}
+		if n := l.Reset(); n != 0 {
+			t.Errorf("%d connections were reset", n)
+		}
+	})
+}
+
+// alone does what is to be tested in a process of its own.
+func alone(t *testing.T, do func(*testing.T)) {
+	t.Helper()
+	const mark = "KSHALB_TEST_ALONE"
 	if os.Getenv(mark) != "" {
-		exhaust(t)
+		do(t)
 		return
 	}
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestDescriptorExhaustion$", "-test.v")
+	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), mark+"=1")
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: TestDescriptorExhaustion") {
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }

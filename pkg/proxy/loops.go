@@ -52,10 +52,10 @@ func (ls *Loops) Run(ctx context.Context) error {
 		return errors.New("run the event loops: they have run already; make new ones")
 	}
 	defer close(ls.ended)
-	for i, lp := range ls.loops {
+	for _, lp := range ls.loops {
 		if err := lp.open(); err != nil {
-			for _, opened := range ls.loops[:i+1] {
-				opened.close()
+			for _, each := range ls.loops { // nobody shall wait for one
+				each.close()
 			}
 			return fmt.Errorf("run the event loops: %w", err)
 		}
