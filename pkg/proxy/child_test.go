@@ -40,7 +40,9 @@ func obey(t *testing.T, backends []netip.AddrPort) {
 	for _, b := range backends {
 		pool.SetReady(b, true)
 	}
-	l := proxy.NewListener(proxy.Config{Name: "test", Bind: loopback}, pool, running(t), slog.New(slog.DiscardHandler), proxy.NewMetrics(nil))
+	// A burst may find the backend's queue full, and then come again after 1, 3, 7 s.
+	timeouts := proxy.Timeouts{Connect: *patience}
+	l := proxy.NewListener(proxy.Config{Name: "test", Bind: loopback, Timeouts: timeouts}, pool, running(t), slog.New(slog.DiscardHandler), proxy.NewMetrics(nil))
 	if err := l.Listen(); err != nil {
 		t.Fatal(err)
 	}
