@@ -160,7 +160,7 @@ func nginxes() ([]candidate, error) {
 // streamModule finds nginx's stream module by what it says about its build.
 func streamModule(built string) (string, error) {
 	dir := "/usr/lib/nginx/modules"
-	for _, f := range strings.Fields(built) {
+	for f := range strings.FieldsSeq(built) {
 		switch key, value, _ := strings.Cut(f, "="); {
 		case f == "--with-stream":
 			return "", nil
