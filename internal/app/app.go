@@ -142,6 +142,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer context.AfterFunc(ctx, func() { a.stopping.Store(true) })()
 	defer spareProcessors(a.opts.Loops)()
+	a.checkFiles()
 	a.log.Info("kshalb is running", "version", a.opts.Version, "node", a.self.Name, "vips", len(a.floats), "listeners", len(a.services))
 	return runTasks(ctx, a.tasks(server), a.log)
 }

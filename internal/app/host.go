@@ -24,7 +24,6 @@ var needed = []struct {
 // checkHost asks what must be true before anything is opened: capabilities and
 // interfaces. It changes nothing.
 func (a *App) checkHost() error {
-	a.checkFiles()
 	if len(a.floats) == 0 {
 		return nil
 	}
