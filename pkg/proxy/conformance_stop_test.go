@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -32,6 +33,27 @@ func resetAll(t *testing.T, open opener) {
 	}
 	client, server = f.connect(t, b)
 	exchange(t, client, server, 1)
+}
+
+// resetOfOne: only the connections to one backend are reset, amid much too.
+func resetOfOne(t *testing.T, open opener) {
+	b, other := newBackend(t), newBackend(t)
+	f := open(t, proxy.Config{}, b.addr, other.addr)
+	client, server := f.connect(t, b)
+	busy, spared := f.connect(t, other)
+	ended := pour(client)
+	if _, err := io.ReadFull(server, make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.ResetBackend(netip.MustParseAddrPort("192.0.2.1:1")); n != 0 {
+		t.Errorf("%d connections of a stranger were reset", n)
+	}
+	if n := f.ResetBackend(b.addr); n != 1 {
+		t.Errorf("%d connections were reset, want 1", n)
+	}
+	<-ended
+	hearReset(t, server)
+	exchange(t, busy, spared, 100_000)
 }
 
 func resetConnecting(t *testing.T, open opener) {

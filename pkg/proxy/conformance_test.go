@@ -109,6 +109,7 @@ var conformance = map[string]claim{
 	"reset all":             {own: resetAll},
 	"reset all, connecting": {own: resetConnecting},
 	"reset all amid much":   {own: resetAmidMuch},
+	"reset of one backend":  {own: resetOfOne},
 
 	"drain to the end":         {own: drainToTheEnd},
 	"drain no longer":          {own: drainNoLonger},

@@ -2,16 +2,13 @@ package proxy_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,8 +16,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"github.com/kshalb/kshalb/pkg/proxy"
 )
@@ -188,249 +183,6 @@ func eventually(t testing.TB, what string, cond func() bool) {
 func holds(t testing.TB, f balancer, n int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d clients are there", n), func() bool { return f.clients(t) == n })
-}
-
-// backend is a server whose connections a test takes one by one.
-type backend struct {
-	*net.TCPListener
-	addr netip.AddrPort
-}
-
-func newBackend(t testing.TB) *backend { return newBackendOn(t, loopback) }
-
-func newBackendOn(t testing.TB, addr netip.AddrPort) *backend {
-	t.Helper()
-	ln, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	return &backend{ln, ln.Addr().(*net.TCPAddr).AddrPort()}
-}
-
-func (b *backend) accept(t testing.TB) *net.TCPConn {
-	t.Helper()
-	if err := b.SetDeadline(time.Now().Add(*patience)); err != nil {
-		t.Fatal(err)
-	}
-	c, err := b.AcceptTCP()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return keep(t, c)
-}
-
-// serving starts a backend that runs handle for each connection and closes it
-// then.
-func serving(t testing.TB, handle func(*net.TCPConn)) netip.AddrPort {
-	t.Helper()
-	b := newBackend(t)
-	var conns sync.Map
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := b.AcceptTCP()
-			if err != nil {
-				return
-			}
-			conns.Store(c, nil)
-			wg.Go(func() {
-				defer conns.Delete(c)
-				defer c.Close()
-				handle(c)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		b.Close()
-		conns.Range(func(c, _ any) bool { c.(*net.TCPConn).Close(); return true })
-		wg.Wait()
-	})
-	return b.addr
-}
-
-func echo(c *net.TCPConn) { io.Copy(c, c) }
-
-// saying makes a handler that says who it is to everybody.
-func saying(name string) func(*net.TCPConn) {
-	return func(c *net.TCPConn) { io.WriteString(c, name) }
-}
-
-// refusing returns an address where nobody listens, and keeps it so: the port
-// is bound, but not listened on.
-func refusing(t testing.TB) netip.AddrPort {
-	t.Helper()
-	_, addr := boundSocket(t)
-	return addr
-}
-
-func boundSocket(t testing.TB) (int, netip.AddrPort) {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(fd) })
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fd, netip.AddrPortFrom(loopback.Addr(), uint16(sa.(*unix.SockaddrInet4).Port))
-}
-
-// blackhole returns an address that answers no SYN: its accept queue (a backlog
-// of 0 holds one connection) is full, and the kernel then drops them.
-func blackhole(t testing.TB) netip.AddrPort {
-	t.Helper()
-	return newBlackhole(t).addr
-}
-
-// newBlackhole returns a blackhole that answers once its first connection is
-// accepted.
-func newBlackhole(t testing.TB) *backend {
-	t.Helper()
-	fd, addr := boundSocket(t)
-	if err := unix.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	own, err := unix.Dup(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := os.NewFile(uintptr(own), "blackhole")
-	defer file.Close() // ln has a duplicate
-	ln, err := net.FileListener(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	dial(t, addr)
-	return &backend{ln.(*net.TCPListener), addr}
-}
-
-// script makes the same n bytes whenever it is read.
-func script(seed byte, n int64) io.Reader {
-	return io.LimitReader(rand.NewChaCha8([32]byte{seed}), n)
-}
-
-func digest(r io.Reader) (sum [sha256.Size]byte, n int64, err error) {
-	h := sha256.New()
-	// Hidden behind a plain Reader, so that tests see the bytes themselves.
-	n, err = io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{r}, make([]byte, 64<<10))
-	return [sha256.Size]byte(h.Sum(nil)), n, err
-}
-
-// send writes a script and half-closes.
-func send(c *net.TCPConn, seed byte, n int64) error {
-	return sendFrom(c, script(seed, n))
-}
-
-// sendFrom writes what r gives, piece by piece, and half-closes.
-func sendFrom(c *net.TCPConn, r io.Reader) error {
-	if n, err := io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{r}, make([]byte, 64<<10)); err != nil {
-		return fmt.Errorf("send: %w after %d bytes", err, n)
-	}
-	return c.CloseWrite()
-}
-
-// receive reads up to the end and compares with a script.
-func receive(c io.Reader, seed byte, n int64) error {
-	want, _, _ := digest(script(seed, n))
-	got, m, err := digest(c)
-	switch {
-	case err != nil:
-		return fmt.Errorf("receive: %w after %d of %d bytes", err, m, n)
-	case m != n:
-		return fmt.Errorf("received %d bytes of %d", m, n)
-	case got != want:
-		return fmt.Errorf("received %d bytes, and they are not those that were sent", n)
-	}
-	return nil
-}
-
-// exchange sends n bytes each way at once and checks them.
-func exchange(t testing.TB, a, b *net.TCPConn, n int64) {
-	t.Helper()
-	var g errgroup.Group
-	g.Go(func() error { return send(a, 1, n) })
-	g.Go(func() error { return send(b, 2, n) })
-	g.Go(func() error { return receive(a, 2, n) })
-	g.Go(func() error { return receive(b, 1, n) })
-	if err := g.Wait(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func say(t testing.TB, c *net.TCPConn, text string) {
-	t.Helper()
-	if _, err := io.WriteString(c, text); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func hear(t testing.TB, c *net.TCPConn, text string) {
-	t.Helper()
-	buf := make([]byte, len(text))
-	if _, err := io.ReadFull(c, buf); err != nil {
-		t.Fatalf("read %q: %v", text, err)
-	}
-	if string(buf) != text {
-		t.Fatalf("read %q, want %q", buf, text)
-	}
-}
-
-// talk makes sure that a connection has left its connect phase.
-func talk(t testing.TB, client, server *net.TCPConn) {
-	t.Helper()
-	say(t, client, "hello")
-	hear(t, server, "hello")
-}
-
-func hearEOF(t testing.TB, c *net.TCPConn) {
-	t.Helper()
-	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
-		t.Fatalf("read %d bytes and %v, want EOF", n, err)
-	}
-}
-
-func hearReset(t testing.TB, c *net.TCPConn) {
-	t.Helper()
-	if _, err := io.Copy(io.Discard, c); !errors.Is(err, syscall.ECONNRESET) {
-		t.Fatalf("read gave %v, want ECONNRESET", err)
-	}
-}
-
-// resetSilently waits until c, of which the end was read already, is reset.
-func resetSilently(t testing.TB, c *net.TCPConn) {
-	t.Helper()
-	rc, err := c.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := rc.Read(func(fd uintptr) bool {
-		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-		return err != nil || info.State == unix.BPF_TCP_CLOSE
-	}); err != nil {
-		t.Fatalf("wait for a reset: %v", err)
-	}
-}
-
-// abort closes c with a RST.
-func abort(t testing.TB, c *net.TCPConn) {
-	t.Helper()
-	if err := errors.Join(c.SetLinger(0), c.Close()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func finish(t testing.TB, c *net.TCPConn) {
-	t.Helper()
-	if err := c.CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // refused connects and expects to be reset at once. The RST may even overtake
