@@ -10,7 +10,7 @@ import (
 )
 
 // linux is the real kernel, with an epoll set of its own. A call that can't wait
-// needs no word with Go's scheduler: it is made raw, on the loop's own thread.
+// needs no word with Go's scheduler: it is made raw.
 type linux struct {
 	ep       int32
 	opened   time.Time

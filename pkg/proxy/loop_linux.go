@@ -3,7 +3,6 @@ package proxy
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,9 +19,9 @@ const (
 	firstAcceptorID
 )
 
-// loop is an event loop: one goroutine on a thread of its own, with its own
-// epoll set, listening sockets, connections and timers. Nothing of it is touched
-// by others, but for its mailbox.
+// loop is an event loop: one goroutine with its own epoll set, listening
+// sockets, connections and timers. Nothing of it is touched by others, but for
+// its mailbox.
 type loop struct {
 	kernel kernel // nil before open
 	mail   *mailbox
@@ -95,8 +94,6 @@ func (lp *loop) close() {
 
 // run serves until it was told to quit.
 func (lp *loop) run() error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	defer lp.close()
 	for !lp.ending {
 		n, err := lp.wait()

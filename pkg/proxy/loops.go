@@ -19,7 +19,7 @@ const maxDefaultLoops = 4
 func DefaultLoops() int { return min(runtime.GOMAXPROCS(0), maxDefaultLoops) }
 
 // Loops are the event loops that move the bytes of all listeners of a process.
-// Each is a goroutine with a thread of its own. Make them with NewLoops; they
+// Each is a goroutine that keeps a thread busy. Make them with NewLoops; they
 // run once, and have to run while a listener does.
 //
 // While a loop waits it may keep one of the runtime's processors for some
