@@ -35,7 +35,6 @@ type loop struct {
 	todo      []int32     // connections that have more to do
 
 	now    time.Duration // as of the last wait
-	spin   int           // above 0: spinning has lately paid
 	serial uint32        // of the last acceptor
 	ending bool
 
