@@ -5,25 +5,33 @@ import "time"
 // bid is what a node that wants or holds the VIP remembers of its asking.
 type bid struct {
 	attempt   uint64               // the last one; never reset within an incarnation
-	starts    map[uint64]time.Time // when each open attempt began, read before it was sent
-	granted   map[string]time.Time // by voter: the newest start that it granted
+	arming    uint64               // the attempt that waits for the fence; 0 is none
+	starts    map[uint64]time.Time // when each open attempt began: read after the fence was armed, before it was sent
+	granted   map[string]uint64    // by voter: the newest attempt that it granted
 	refused   map[string]bool      // voters that refused the last attempt
 	term      uint64
-	deadline  time.Time
+	lease     Lease // what is held
 	successor string
 	renewed   time.Duration // how long the last majority took
 }
 
 func newBid() bid {
-	return bid{starts: make(map[uint64]time.Time), granted: make(map[string]time.Time), refused: make(map[string]bool)}
+	return bid{starts: make(map[uint64]time.Time), granted: make(map[string]uint64), refused: make(map[string]bool)}
 }
 
-// forget drops every open attempt and grant; the count of attempts goes on.
-func (b *bid) forget() {
+// forgetAttempts drops every open attempt and grant; the count of attempts goes
+// on, and so does the lease.
+func (b *bid) forgetAttempts() {
+	b.arming = 0
 	clear(b.starts)
 	clear(b.granted)
 	clear(b.refused)
-	b.deadline, b.successor = time.Time{}, ""
+}
+
+// forget drops the lease too.
+func (b *bid) forget() {
+	b.forgetAttempts()
+	b.lease, b.successor = Lease{}, ""
 }
 
 // prune drops attempts too old to prove anything.
@@ -36,36 +44,83 @@ func (b *bid) prune(now time.Time, lease time.Duration) {
 }
 
 func (m *Machine) tickStandby(now time.Time) {
-	if m.fitness == Unable || now.Before(m.notBefore) {
+	if now.Before(m.notBefore) || m.mayNotAsk() != "" {
 		return
 	}
 	m.phase = Campaigning
 	m.bid.term = m.voter.term + 1
 	m.ask(now)
+	m.nextAsk = now.Add(m.cfg.Timing.Lease) // for the fence
+}
+
+// mayNotAsk is why this node does not campaign whoever holds; "" if it may.
+func (m *Machine) mayNotAsk() string {
+	switch {
+	case !m.candidate():
+		return "this node only votes"
+	case m.fitness == Unable:
+		return "this node cannot carry the VIP"
+	case !m.bootstrap.over && !m.alone():
+		return "waits until " + m.cfg.Bootstrap + " has seen a majority (cluster.bootstrap)"
+	}
+	return ""
 }
 
 func (m *Machine) tickHolding(now time.Time) {
-	if !now.Before(m.bid.deadline) {
+	if !now.Before(m.bid.lease.Deadline) {
 		m.resign("", "the lease ran out: no majority renewed it in time")
 		return
 	}
-	if !now.Before(m.nextAsk) {
+	m.yield(now)
+	if m.phase == Holding && m.bid.arming == 0 && !now.Before(m.nextAsk) {
 		m.ask(now)
 	}
 }
 
-// ask begins an attempt: the start is counted from before anybody is asked
-// (rule 2). This node's own vote is asked like every other.
+// ask begins an attempt. The fence is armed for it first, with the whole lease:
+// from then on the kernel counts, however long this process is held up. See
+// [Machine.Arming].
 func (m *Machine) ask(now time.Time) {
+	m.bid.attempt++
+	m.bid.arming = m.bid.attempt
+	m.nextAsk = now.Add(m.cfg.Timing.Renew)
+}
+
+// Arming returns the attempt for which the fence is to be armed; ok is false
+// when there is none. Answer with [Machine.Armed] or [Machine.Unarmed].
+func (m *Machine) Arming() (attempt uint64, ok bool) { return m.bid.arming, m.bid.arming != 0 }
+
+// Unarmed says that the fence could not be armed for an attempt. Without a
+// fence nothing is held.
+func (m *Machine) Unarmed(now time.Time, attempt uint64, err error) {
+	if m.bid.arming != attempt {
+		return
+	}
+	m.bid.arming = 0
+	m.Resign(now, m.Successor(now), "the fence cannot be armed: "+err.Error())
+	m.notBefore = later(m.notBefore, now.Add(unarmedPause))
+}
+
+// Armed says that the fence is armed for an attempt, before now: nobody answers
+// for the VIP on the strength of this attempt for longer than the lease from
+// now, and linger. The attempt starts now (rule 2), and the voters are asked,
+// this node's own like every other.
+func (m *Machine) Armed(now time.Time, attempt uint64, linger time.Duration) {
 	b := &m.bid
+	if b.arming != attempt {
+		return // it is over
+	}
+	b.arming = 0
 	b.prune(now, m.cfg.Timing.Lease)
 	clear(b.refused)
-	b.attempt++
-	b.starts[b.attempt] = now
-	m.nextAsk = now.Add(m.cfg.Timing.Renew)
-	r := Request{Attempt: b.attempt, Term: b.term, Keep: m.cfg.Timing.keep(), Holding: m.phase == Holding}
+	b.starts[attempt] = now
+	if m.phase == Campaigning {
+		m.nextAsk = now.Add(m.cfg.Timing.Renew)
+	}
+	r := Request{Attempt: attempt, Term: b.term, Keep: m.cfg.Timing.Lease + linger, Holding: m.phase == Holding}
+	r.Proven = r.Holding && m.established
 	m.broadcast(Message{Request: &r})
-	if !m.votes() {
+	if !m.set.has(m.cfg.Self.Node) {
 		return
 	}
 	if answer, why := m.voter.request(now, m.cfg.Self, r); why == "" {
@@ -76,7 +131,7 @@ func (m *Machine) ask(now time.Time) {
 func (m *Machine) stepResponse(now time.Time, voter string, r Response) Reason {
 	b := &m.bid
 	m.voter.term = max(m.voter.term, r.Term)
-	start, open := b.starts[r.Attempt]
+	_, open := b.starts[r.Attempt]
 	if r.To != m.cfg.Self || !open {
 		return ReasonStale
 	}
@@ -86,7 +141,7 @@ func (m *Machine) stepResponse(now time.Time, voter string, r Response) Reason {
 		}
 		return ""
 	}
-	b.granted[voter] = later(b.granted[voter], start)
+	b.granted[voter] = max(b.granted[voter], r.Attempt)
 	m.count(now)
 	return ""
 }
@@ -95,18 +150,26 @@ func (m *Machine) stepResponse(now time.Time, voter string, r Response) Reason {
 // when that lies ahead.
 func (m *Machine) count(now time.Time) {
 	b := &m.bid
-	start, ok := provenStart(b.granted, m.cfg.Voters)
-	if !ok {
+	attempt, byMajority := m.set.proven(b.granted)
+	if m.alone() {
+		m.bootstrap.seen = m.bootstrap.seen || byMajority
+		attempt = b.granted[m.cfg.Self.Node]
+	} else if !byMajority {
 		return
 	}
+	start, open := b.starts[attempt]
 	deadline := start.Add(m.cfg.Timing.Lease)
-	if !deadline.After(b.deadline) || !now.Before(deadline) {
+	if !open || !deadline.After(b.lease.Deadline) || !now.Before(deadline) {
 		return
 	}
-	b.deadline, b.renewed = deadline, now.Sub(start)
+	b.lease, b.renewed = Lease{b.term, attempt, deadline}, now.Sub(start)
 	if m.phase == Campaigning {
 		m.phase, m.why = Holding, ""
 		m.nextAsk = start.Add(m.cfg.Timing.Renew)
+	}
+	if !m.alone() {
+		m.bootstrap = bootstrap{true, true, true}
+		m.establish(now)
 	}
 }
 
@@ -115,9 +178,12 @@ func (m *Machine) count(now time.Time) {
 // a candidate waits a little for the rest, but not for voters that may be
 // dead: meanwhile its own vote stands in another candidate's way.
 func (m *Machine) refusedBy(now time.Time, voter string, r Response) {
+	if m.alone() {
+		return
+	}
 	m.bid.refused[voter] = true
 	why := "held by " + r.HeldBy
-	if len(m.cfg.Voters)-len(m.bid.refused) >= majority(len(m.cfg.Voters)) {
+	if len(m.set.voters)-len(m.bid.refused) >= majority(len(m.set.voters)) {
 		if m.phase == Campaigning {
 			m.nextAsk = earlier(m.nextAsk, now.Add(contestGrace))
 		}
@@ -153,40 +219,11 @@ func (m *Machine) resign(successor, why string) {
 func (m *Machine) release(now time.Time, successor string) {
 	m.bid.forget()
 	r := Release{Attempt: m.bid.attempt, Successor: successor}
-	if m.votes() {
+	if m.set.has(m.cfg.Self.Node) {
 		m.voter.release(now, m.cfg.Self, r)
 	}
 	m.broadcast(Message{Release: &r})
 }
-
-// yield gives way when this node should not hold: at once when it cannot carry
-// the address, and to a node with a ready backend when it has none.
-func (m *Machine) yield(now time.Time) {
-	switch {
-	case m.fitness == Fit || m.phase == Standby || m.phase == Resigning:
-	case m.fitness == Unable:
-		m.Resign(now, m.fittest(now), "this node cannot carry the VIP")
-	case m.phase == Holding:
-		if peer := m.fittest(now); peer != "" && m.peers[peer].fitness == Fit {
-			m.Resign(now, peer, "no ready backend here, and "+peer+" has one")
-		}
-	}
-}
-
-// fittest returns the other voter that is best able to hold, of those heard
-// within a lease; "" if there is none.
-func (m *Machine) fittest(now time.Time) string {
-	best, fitness := "", Unable
-	for _, v := range m.cfg.Voters {
-		if p := m.peers[v]; p.fitness > fitness && now.Sub(p.at) < m.cfg.Timing.Lease {
-			best, fitness = v, p.fitness
-		}
-	}
-	return best
-}
-
-// Successor returns the other node best able to hold now; "" if there is none.
-func (m *Machine) Successor(now time.Time) string { return m.fittest(now) }
 
 func (m *Machine) jitter() time.Duration {
 	return time.Duration(m.cfg.Rand.Int64N(int64(retryJitter)))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
@@ -12,27 +13,39 @@ import (
 
 // VIP is one address to elect a holder for, and what holding means here.
 type VIP struct {
-	Name string
-	Rank int // 0 asks first when the VIP is free
+	Name       string
+	Priorities map[string]int // by node, see [Config]
+	Preempt    bool
 
-	// Hold says that this node owns the VIP until the deadline, which only
+	// Arm arms the fence for an attempt and returns how long beyond the lease
+	// this node may answer nevertheless. It may block for a kernel call. nil is
+	// no fence that has to be armed.
+	Arm func(attempt uint64) (linger time.Duration, err error)
+
+	// Hold says that this node owns the VIP until the lease's deadline, which only
 	// moves ahead within a term. It must not block.
-	Hold func(term uint64, deadline time.Time)
+	Hold func(Lease)
 
 	// Withdraw returns nil once this node certainly no longer answers for the
 	// VIP. It is called again after an error.
 	Withdraw func(context.Context) error
+
+	// Announce tells the neighbours again where the VIP is. It must not block.
+	Announce func()
 }
 
 // ElectorConfig is what an [Elector] needs to know.
 type ElectorConfig struct {
-	Node    string
-	Voters  []string
-	Timing  Timing
-	VIPs    []VIP
-	Send    func(node string, message []byte) error // to another voter; best effort, must not block
-	Log     *slog.Logger
-	Metrics *Metrics
+	Node       string
+	Voters     []Voter
+	Bootstrap  string // see [Config]
+	Remembered Memory
+	Timing     Timing
+	VIPs       []VIP
+	Send       func(node string, message []byte) error // to another voter; best effort, must not block
+	Remember   func(Memory) error                      // returns when it is on disk; nil forgets
+	Log        *slog.Logger
+	Metrics    *Metrics
 }
 
 // Elector runs one [Machine] for each VIP against the clock and a wire. One
@@ -44,36 +57,37 @@ type Elector struct {
 	inbox chan []byte
 	calls chan func(now time.Time)
 	done  chan struct{} // closed when Run has ended
-}
 
-// vipElection is a machine and what was last made known of it.
-type vipElection struct {
-	VIP
-	machine     *Machine
-	deadline    time.Time
-	holder      string
-	transitions uint64
-	withdrawing bool
+	remembered  Memory
+	remembering bool
+	differs     map[string]time.Time // nodes with other voters, and when they were heard
 }
 
 // NewElector prepares the machines; their silence begins now. It starts
 // nothing.
 func NewElector(cfg ElectorConfig) (*Elector, error) {
 	e := &Elector{
-		cfg:   cfg,
-		inbox: make(chan []byte, 256),
-		calls: make(chan func(time.Time)),
-		done:  make(chan struct{}),
+		cfg:        cfg,
+		inbox:      make(chan []byte, 256),
+		calls:      make(chan func(time.Time)),
+		done:       make(chan struct{}),
+		remembered: cfg.Remembered,
+		differs:    make(map[string]time.Time),
+	}
+	if err := CheckSuccession(cfg.Remembered.Voters, cfg.Voters); err != nil {
+		return nil, fmt.Errorf("start with these voters: %w; the last ones were %q", err, cfg.Remembered.Voters)
 	}
 	incarnation, err := randomUint64()
 	if err != nil {
 		return nil, fmt.Errorf("draw an incarnation: %w", err)
 	}
 	now := time.Now()
-	for _, v := range cfg.VIPs {
+	for i, v := range cfg.VIPs {
 		m, err := New(Config{
-			VIP: v.Name, Self: Owner{cfg.Node, incarnation}, Voters: cfg.Voters, Timing: cfg.Timing,
-			Rank: v.Rank, Rand: mathrand.New(mathrand.NewPCG(incarnation, uint64(v.Rank))),
+			VIP: v.Name, Self: Owner{cfg.Node, incarnation},
+			Voters: cfg.Voters, Priorities: v.Priorities, Preempt: v.Preempt,
+			Bootstrap: cfg.Bootstrap, Remembered: cfg.Remembered, Timing: cfg.Timing,
+			Rand: mathrand.New(mathrand.NewPCG(incarnation, uint64(i))),
 		}, now)
 		if err != nil {
 			return nil, err
@@ -123,6 +137,7 @@ func (e *Elector) step(ctx context.Context, input func(now time.Time)) {
 	for _, v := range e.vips {
 		e.carryOut(ctx, now, v)
 	}
+	e.remember()
 }
 
 func (e *Elector) tick(now time.Time) {
@@ -141,86 +156,85 @@ func (e *Elector) stop(now time.Time) {
 func (e *Elector) message(now time.Time, b []byte) {
 	msg, err := Decode(b)
 	if err != nil {
+		e.cfg.Metrics.ignore(ReasonMalformed)
 		e.cfg.Log.Debug("ignored a message", "err", err)
 		return
 	}
+	why := ReasonVIP
 	for _, v := range e.vips {
-		if v.Name != msg.VIP {
-			continue
+		if v.Name == msg.VIP {
+			why = v.machine.Step(now, msg)
 		}
-		if why := v.machine.Step(now, msg); why != "" {
-			e.cfg.Log.Debug("ignored a message", "vip", v.Name, "from", msg.From.Node, "reason", string(why))
-		}
+	}
+	e.compare(now, msg.From.Node, why == ReasonSet)
+	if why != "" {
+		e.cfg.Metrics.ignore(why)
+		e.cfg.Log.Debug("ignored a message", "vip", msg.VIP, "from", msg.From.Node, "reason", string(why))
 	}
 }
 
-// carryOut does what a machine now wants: the address first, then messages.
-func (e *Elector) carryOut(ctx context.Context, now time.Time, v *vipElection) {
-	if lease, ok := v.machine.Lease(now); ok && !lease.Deadline.Equal(v.deadline) {
-		v.deadline = lease.Deadline
-		e.cfg.Metrics.renewed.Observe(v.machine.Renewed().Seconds())
-		v.Hold(lease.Term, lease.Deadline)
+// compare notes whether a node has other voters than this one, and points out
+// when that changes.
+func (e *Elector) compare(now time.Time, node string, differs bool) {
+	_, did := e.differs[node]
+	switch {
+	case differs && !did:
+		e.cfg.Log.Warn("a node has other voters: its messages do not count, nor do ours there;"+
+			" make cluster.peers the same on all nodes", "node", node)
+	case !differs && did:
+		e.cfg.Log.Info("a node has the same voters again", "node", node)
 	}
-	if v.machine.Phase() == Resigning && !v.withdrawing {
-		v.withdrawing = true
-		e.cfg.Log.Info("giving the VIP up", "vip", v.Name, "reason", v.machine.Why(now))
-		go e.withdraw(context.WithoutCancel(ctx), v)
+	if differs {
+		e.differs[node] = now
+	} else {
+		delete(e.differs, node)
 	}
-	for _, o := range v.machine.Take() {
-		e.send(o)
-	}
-	e.announce(now, v)
 }
 
-func (e *Elector) send(o Outbound) {
-	b, err := Encode(o.Message)
-	if err == nil {
-		err = e.cfg.Send(o.To, b)
+// remember has what the machines want to be known after a restart written down.
+// Until that is done, they go on as before.
+func (e *Elector) remember() {
+	mem := e.remembered
+	for _, v := range e.vips {
+		m := v.machine.ToRemember()
+		mem.Bootstrapped = mem.Bootstrapped || m.Bootstrapped
+		if m.Voters != nil {
+			mem.Voters = m.Voters
+		}
+	}
+	if e.remembering || mem.Equal(e.remembered) {
+		return
+	}
+	e.remembering = true
+	go e.writeDown(mem)
+}
+
+func (e *Elector) writeDown(mem Memory) {
+	var err error
+	if e.cfg.Remember != nil {
+		err = e.cfg.Remember(mem)
 	}
 	if err != nil {
-		e.cfg.Log.Debug("could not send", "to", o.To, "err", err)
-	}
-}
-
-// withdrawRetry is the pause after a failed withdrawal. The fence holds
-// meanwhile, and the peers wait for the grant to end.
-const withdrawRetry = 100 * time.Millisecond
-
-// withdraw ends when this node no longer answers for the VIP.
-func (e *Elector) withdraw(ctx context.Context, v *vipElection) {
-	for {
-		err := v.Withdraw(ctx)
-		if err == nil {
-			break
-		}
-		e.cfg.Log.Error("cannot withdraw the VIP, trying again", "vip", v.Name, "err", err)
+		e.cfg.Log.Error("cannot write down what has to survive a restart, trying again", "err", err)
 		select {
-		case <-time.After(withdrawRetry):
+		case <-time.After(rememberRetry):
 		case <-e.done:
-			return
 		}
 	}
 	e.call(func(now time.Time) {
-		v.withdrawing = false
-		v.deadline = time.Time{}
-		v.machine.Withdrawn(now)
+		e.remembering = false
+		if err != nil {
+			return
+		}
+		e.remembered = mem
+		for _, v := range e.vips {
+			v.machine.Remembered(now, mem)
+		}
 	})
 }
 
-// announce logs and counts a change of holder.
-func (e *Elector) announce(now time.Time, v *vipElection) {
-	holder, term := v.machine.Holder(now)
-	if holder == v.holder {
-		return
-	}
-	v.holder = holder
-	v.transitions++
-	if holder == "" {
-		e.cfg.Log.Info("the VIP has no holder that this node knows of", "vip", v.Name)
-		return
-	}
-	e.cfg.Log.Info("the VIP has a holder", "vip", v.Name, "holder", holder, "term", term)
-}
+// rememberRetry is the pause after a failed write.
+const rememberRetry = 5 * time.Second
 
 func (e *Elector) withdrawing() bool {
 	for _, v := range e.vips {
@@ -245,32 +259,97 @@ func (e *Elector) untilNext() time.Duration {
 	return max(time.Until(next), 0)
 }
 
+// ErrEnded says that the election has ended, with the process or before it.
+var ErrEnded = errors.New("the election has ended")
+
 // call runs f in the loop and waits for it; not at all when Run has ended.
-func (e *Elector) call(f func(now time.Time)) {
+func (e *Elector) call(f func(now time.Time)) error {
 	ran := make(chan struct{})
 	select {
 	case e.calls <- func(now time.Time) { f(now); close(ran) }:
 		<-ran
+		return nil
 	case <-e.done:
+		return ErrEnded
 	}
 }
 
 // Receive takes a message from the wire, which it keeps. It never blocks; a
-// message that finds the inbox full is lost, as any datagram may be.
+// message that finds the inbox full is lost, as any datagram may be, and counted.
 func (e *Elector) Receive(b []byte) {
 	select {
 	case e.inbox <- b:
 	default:
+		e.cfg.Metrics.ignore(ReasonOverflow)
 	}
 }
 
 // SetFitness says how well this node could hold the VIP from now on.
 func (e *Elector) SetFitness(vip string, f Fitness) {
-	e.call(func(now time.Time) {
+	_ = e.call(func(now time.Time) { // an election that has ended needs no fitness
 		for _, v := range e.vips {
 			if v.Name == vip {
 				v.machine.SetFitness(now, f)
 			}
 		}
 	})
+}
+
+// Handover gives a VIP that this node holds to another node, or, with "", to
+// the one best able to hold. It returns when this node has begun to let go; the
+// error says why it did not.
+func (e *Elector) Handover(vip, node string) error {
+	err := fmt.Errorf("hand %s over: there is no such VIP", vip)
+	if ended := e.call(func(now time.Time) {
+		for _, v := range e.vips {
+			if v.Name == vip {
+				err = v.machine.Handover(now, node)
+			}
+		}
+	}); ended != nil {
+		return ended
+	}
+	return err
+}
+
+// Preference is who should hold a VIP.
+type Preference struct {
+	Priorities map[string]int
+	Preempt    bool
+}
+
+// CheckVoters returns an error unless the voters may become these now.
+func (e *Elector) CheckVoters(voters []Voter) error {
+	var err error
+	if ended := e.call(func(now time.Time) { err = e.checkVoters(now, voters) }); ended != nil {
+		return ended
+	}
+	return err
+}
+
+func (e *Elector) checkVoters(now time.Time, voters []Voter) error {
+	for _, v := range e.vips {
+		if err := v.machine.CheckVoters(now, voters); err != nil {
+			return fmt.Errorf("change the voters: %w", err)
+		}
+	}
+	return nil
+}
+
+// Reconfigure replaces the voters and, by the VIPs' names, who should hold. After
+// an error nothing has changed.
+func (e *Elector) Reconfigure(voters []Voter, preferences map[string]Preference) error {
+	var err error
+	if ended := e.call(func(now time.Time) {
+		if err = e.checkVoters(now, voters); err != nil {
+			return
+		}
+		for _, v := range e.vips {
+			p := preferences[v.Name]
+			v.machine.Reconfigure(now, voters, p.Priorities, p.Preempt)
+		}
+	}); ended != nil {
+		return ended
+	}
+	return err
 }

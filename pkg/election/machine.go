@@ -3,24 +3,27 @@ package election
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
 // Config describes one VIP's election as one node sees it. It must be the
-// same on all nodes but for Self, Rank and Rand.
+// same on all nodes but for Self, Remembered and Rand.
 type Config struct {
-	VIP    string
-	Self   Owner    // this run of this node; the incarnation must never be used twice
-	Voters []string // all voting nodes, this one among them or not
-	Timing Timing
-	Rank   int        // 0 asks first when the VIP is free; each rank waits a little longer
-	Rand   *rand.Rand // staggers retries; not safe for others' use meanwhile
+	VIP        string
+	Self       Owner          // this run of this node; the incarnation must never be used twice
+	Voters     []Voter        // all of them, this node among them or not
+	Priorities map[string]int // by node, 0 where it has none; the highest asks first when the VIP is free
+	Preempt    bool           // a holder gives way to a fit node of higher priority
+	Bootstrap  string         // the node that may hold alone until a majority has been seen once; "" is none
+	Remembered Memory         // of this node's earlier runs
+	Timing     Timing
+	Rand       *rand.Rand // staggers retries; not safe for others' use meanwhile
 }
 
 // Lease is the right to answer for a VIP until the deadline.
 type Lease struct {
 	Term     uint64 // grows with every new owner; a gap is a campaign that failed
+	Attempt  uint64 // the one that a majority stands behind; its fence is to be open, and no other
 	Deadline time.Time
 }
 
@@ -48,26 +51,29 @@ type Outbound struct {
 
 // Machine is one node's part in the election of one VIP: it votes, and it may
 // hold. It is pure: inputs are its methods, which take the time (never an
-// earlier one than before), and everything it wants sent waits in [Machine.Take].
-// It is not safe for concurrent use.
+// earlier one than before), and everything it wants waits to be taken: messages
+// in [Machine.Take], the attempt to arm the fence for in [Machine.Arming], what
+// to write down in [Machine.ToRemember]. It is not safe for concurrent use.
 type Machine struct {
-	cfg     Config
-	fitness Fitness
-	phase   Phase
-	voter   voter
-	bid     bid
-	peers   map[string]heard
-	out     []Outbound
+	cfg   Config
+	set   electorate
+	phase Phase
+	voter voter
+	bid   bid
+	peers map[string]heard
+	out   []Outbound
+
+	fitness      Fitness
+	fitnessSince time.Time
+	bootstrap    bootstrap
+	returned     bool // a voter was heard again after a lease of silence
+
+	established   bool // a holder has been seen under set
+	establishedAt time.Time
 
 	notBefore time.Time // no campaign before this
 	nextAsk   time.Time // Holding: the next renewal; Campaigning: the attempt's end
 	why       string    // why it does not hold, for people
-}
-
-// heard is what another node last said of itself.
-type heard struct {
-	fitness Fitness
-	at      time.Time
 }
 
 // New returns a machine that starts now: standby, unable, and silent as a
@@ -79,12 +85,16 @@ func New(cfg Config, now time.Time) (*Machine, error) {
 	if len(cfg.Voters) == 0 {
 		return nil, fmt.Errorf("election of %s: no voters", cfg.VIP)
 	}
+	over := cfg.Bootstrap == "" || cfg.Remembered.Bootstrapped
 	return &Machine{
-		cfg:   cfg,
-		voter: newVoter(now),
-		bid:   newBid(),
-		peers: make(map[string]heard),
-		why:   "starting",
+		cfg:          cfg,
+		set:          newElectorate(cfg.Voters),
+		voter:        newVoter(now),
+		bid:          newBid(),
+		peers:        make(map[string]heard),
+		fitnessSince: now,
+		bootstrap:    bootstrap{seen: over, over: over, told: over},
+		why:          "starting",
 	}, nil
 }
 
@@ -108,15 +118,15 @@ func (m *Machine) Tick(now time.Time) {
 func (m *Machine) Next() time.Time {
 	switch m.phase {
 	case Standby:
-		if m.fitness == Unable {
+		if m.mayNotAsk() != "" {
 			return time.Time{}
 		}
 		return m.notBefore
 	case Holding:
-		if m.bid.deadline.Before(m.nextAsk) {
-			return m.bid.deadline
+		if m.bid.arming != 0 {
+			return m.bid.lease.Deadline
 		}
-		return m.nextAsk
+		return earlier(m.bid.lease.Deadline, m.nextAsk)
 	case Campaigning:
 		return m.nextAsk
 	case Resigning: // waits for Withdrawn
@@ -126,10 +136,10 @@ func (m *Machine) Next() time.Time {
 
 // Lease returns what this node may act on; ok is false when it holds nothing.
 func (m *Machine) Lease(now time.Time) (lease Lease, ok bool) {
-	if m.phase != Holding || !now.Before(m.bid.deadline) {
+	if m.phase != Holding || !now.Before(m.bid.lease.Deadline) {
 		return Lease{}, false
 	}
-	return Lease{m.bid.term, m.bid.deadline}, true
+	return m.bid.lease, true
 }
 
 // Phase returns what the machine is doing.
@@ -152,7 +162,13 @@ func (m *Machine) Holder(now time.Time) (node string, term uint64) {
 
 // Why returns why this node does not hold the VIP; "" when it does.
 func (m *Machine) Why(now time.Time) string {
-	if holder, _ := m.Holder(now); holder != "" && m.phase == Standby && m.fitness != Unable {
+	if m.phase != Standby {
+		return m.why
+	}
+	if why := m.mayNotAsk(); why != "" {
+		return why
+	}
+	if holder, _ := m.Holder(now); holder != "" {
 		return "held by " + holder
 	}
 	return m.why
@@ -165,28 +181,9 @@ func (m *Machine) Take() []Outbound {
 	return out
 }
 
-// SetFitness says how well this node could hold. A holder that can no longer
-// carry the address resigns at once; one that merely lost its backends resigns
-// when another node has some.
-func (m *Machine) SetFitness(now time.Time, f Fitness) {
-	was := m.fitness
-	m.fitness = f
-	if m.phase == Holding || m.phase == Campaigning {
-		m.yield(now)
-		return
-	}
-	if m.phase == Resigning {
-		return // it has said why already
-	}
-	if was == Unable && f != Unable {
-		// No candidacy while its own vote is silent: others may hold.
-		m.notBefore = later(m.notBefore, later(now, m.voter.silentUntil).Add(m.delay()))
-		m.why = "nobody has won yet"
-	}
-	if f == Unable {
-		m.why = "this node cannot carry the VIP"
-	}
-}
+// Renewed returns how long the last majority took, from asking to its last
+// grant.
+func (m *Machine) Renewed() time.Duration { return m.bid.renewed }
 
 // Resign gives the VIP up. successor, if not "", is the node that asks next;
 // the machine itself does not campaign again for a while. Standing by, it does
@@ -208,6 +205,7 @@ func (m *Machine) Withdrawn(now time.Time) {
 		return
 	}
 	m.phase = Standby
+	m.bootstrap.told = m.bootstrap.over
 	m.notBefore = now.Add(reserveTime + m.cfg.Timing.Lease + m.delay())
 	m.release(now, m.bid.successor)
 }
@@ -215,13 +213,18 @@ func (m *Machine) Withdrawn(now time.Time) {
 // Step takes one message from another node. A Reason says that and why it was
 // ignored.
 func (m *Machine) Step(now time.Time, msg Message) Reason {
-	if msg.VIP != m.cfg.VIP {
+	switch {
+	case msg.VIP != m.cfg.VIP:
 		return ReasonVIP
-	}
-	if !slices.Contains(m.cfg.Voters, msg.From.Node) || msg.From.Node == m.cfg.Self.Node {
+	case msg.Set != m.set.id:
+		return ReasonSet
+	case !m.set.has(msg.From.Node) || msg.From.Node == m.cfg.Self.Node:
 		return ReasonForeign
 	}
-	m.peers[msg.From.Node] = heard{msg.Fitness, now}
+	m.hear(now, msg)
+	if msg.Bootstrapped {
+		m.hearBootstrapped()
+	}
 	var why Reason
 	switch {
 	case msg.Request != nil:
@@ -236,6 +239,9 @@ func (m *Machine) Step(now time.Time, msg Message) Reason {
 }
 
 func (m *Machine) stepRequest(now time.Time, from Owner, r Request) Reason {
+	if r.Proven {
+		m.establish(now)
+	}
 	answer, why := m.voter.request(now, from, r)
 	if why != "" {
 		return why
@@ -249,42 +255,30 @@ func (m *Machine) stepRequest(now time.Time, from Owner, r Request) Reason {
 
 func (m *Machine) stepRelease(now time.Time, from Owner, r Release) Reason {
 	why := m.voter.release(now, from, r)
-	if why == "" && m.phase == Standby && m.fitness != Unable {
+	_, taken := m.voter.granted(now)
+	switch {
+	case m.phase != Standby || taken:
+	case r.Successor == m.cfg.Self.Node: // also when its own vote was for nobody
+		m.notBefore = now
+	case why == "" && r.Successor != "":
+		m.notBefore = now.Add(reserveTime + m.delay())
+	case why == "":
 		m.notBefore = now.Add(m.delay())
-		if r.Successor == m.cfg.Self.Node {
-			m.notBefore = now
-		}
 	}
 	return why
 }
 
-// delay is how long this node waits once the VIP is free, so that the
-// candidates ask one after the other, the best first.
-func (m *Machine) delay() time.Duration {
-	d := time.Duration(m.cfg.Rank) * staggerStep
-	if m.fitness != Fit {
-		d += unfitPenalty
-	}
-	return d
-}
-
 func (m *Machine) send(to string, msg Message) {
 	msg.VIP, msg.From, msg.Fitness = m.cfg.VIP, m.cfg.Self, m.fitness
+	msg.Set, msg.Bootstrapped = m.set.id, m.bootstrap.told
 	m.out = append(m.out, Outbound{to, msg})
 }
 
 // broadcast sends msg to every other voter.
 func (m *Machine) broadcast(msg Message) {
-	for _, v := range m.cfg.Voters {
-		if v != m.cfg.Self.Node {
-			m.send(v, msg)
+	for _, v := range m.set.voters {
+		if v.Name != m.cfg.Self.Node {
+			m.send(v.Name, msg)
 		}
 	}
 }
-
-// votes reports whether this node is a voter itself.
-func (m *Machine) votes() bool { return slices.Contains(m.cfg.Voters, m.cfg.Self.Node) }
-
-// Renewed returns how long the last majority took, from asking to its last
-// grant.
-func (m *Machine) Renewed() time.Duration { return m.bid.renewed }

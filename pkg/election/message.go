@@ -39,6 +39,9 @@ type Message struct {
 	Request  *Request  `cbor:"4,keyasint,omitempty"`
 	Response *Response `cbor:"5,keyasint,omitempty"`
 	Release  *Release  `cbor:"6,keyasint,omitempty"`
+
+	Set          uint64 `cbor:"7,keyasint"` // a hash of the sender's voters
+	Bootstrapped bool   `cbor:"8,keyasint"` // a majority has been seen: see Config.Bootstrap
 }
 
 // Request asks a voter for its grant, or to renew it.
@@ -47,6 +50,7 @@ type Request struct {
 	Term    uint64        `cbor:"2,keyasint"`
 	Keep    time.Duration `cbor:"3,keyasint"` // for how long, from receipt, nobody else may be granted
 	Holding bool          `cbor:"4,keyasint"` // the asker holds the VIP: this is a renewal
+	Proven  bool          `cbor:"5,keyasint"` // a majority of the sender's present voters has granted what it holds
 }
 
 // Response answers one Request.
@@ -70,7 +74,7 @@ type Release struct {
 var ErrMalformed = errors.New("malformed election message")
 
 // wireVersion is the first byte of every message; others are refused.
-const wireVersion = 1
+const wireVersion = 2
 
 // maxName bounds names on the wire.
 const maxName = 253

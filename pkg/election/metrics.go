@@ -10,6 +10,7 @@ import (
 // Metrics are the election's figures. State is read when they are scraped.
 type Metrics struct {
 	renewed prometheus.Histogram
+	ignored *prometheus.CounterVec
 	elector atomic.Pointer[Elector]
 	gossip  atomic.Pointer[Gossip]
 }
@@ -24,16 +25,20 @@ var (
 
 // NewMetrics registers the election's metrics with reg.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
-	m := &Metrics{renewed: prometheus.NewHistogram(prometheus.HistogramOpts{
+	m := &Metrics{ignored: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "kshalb_election_ignored_messages_total",
+		Help: "Messages of other nodes that were not counted, by why.",
+	}, []string{"reason"}), renewed: prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "kshalb_election_renew_duration_seconds",
 		Help:    "From asking the voters to a majority of grants.",
 		Buckets: prometheus.ExponentialBuckets(0.0002, 2, 12),
 	})}
-	reg.MustRegister(m.renewed, m)
+	reg.MustRegister(m.renewed, m.ignored, m)
 	return m
 }
 
 func (m *Metrics) watch(e *Elector)      { m.elector.Store(e) }
+func (m *Metrics) ignore(why Reason)     { m.ignored.WithLabelValues(string(why)).Inc() }
 func (m *Metrics) watchGossip(g *Gossip) { m.gossip.Store(g) }
 
 // Describe implements [prometheus.Collector].

@@ -14,7 +14,8 @@ const (
 	MinRenew = 60 * time.Millisecond
 
 	// maxLinger is the longest that the address of a killed daemon may outlive
-	// the lease: an address lifetime of two whole seconds and the kernel's slack.
+	// the lease where the kernel cannot fence it: an address lifetime of two whole
+	// seconds and the kernel's slack.
 	maxLinger = 3500 * time.Millisecond
 
 	maxKeep = MaxLease + maxLinger
@@ -30,6 +31,7 @@ const (
 	staggerStep  = 15 * time.Millisecond  // between candidates of neighbouring rank
 	retryJitter  = 40 * time.Millisecond  // so that two candidates do not collide twice
 	contestGrace = 10 * time.Millisecond  // after a refusal, for the other answers
+	unarmedPause = time.Second            // after the fence could not be armed
 	unfitPenalty = 500 * time.Millisecond // a node without a ready backend lets the others ask first
 )
 
@@ -39,9 +41,8 @@ const Silence = maxKeep + maxKeep/driftShare + driftMargin
 
 // Timing says how long a lease lives and how often it is renewed.
 type Timing struct {
-	Lease  time.Duration // MinLease to MaxLease
-	Renew  time.Duration // MinRenew to Lease/3
-	Linger time.Duration // how long a killed daemon's address may outlive the lease; 0 to 3.5 s
+	Lease time.Duration // MinLease to MaxLease
+	Renew time.Duration // MinRenew to Lease/3
 }
 
 // Validate returns an error that names each value out of its bounds.
@@ -53,15 +54,8 @@ func (t Timing) Validate() error {
 	if t.Renew < MinRenew || 3*t.Renew > t.Lease {
 		errs = append(errs, fmt.Errorf("renew %s: must be from %s to a third of the lease (%s)", t.Renew, MinRenew, t.Lease/3))
 	}
-	if t.Linger < 0 || t.Linger > maxLinger {
-		errs = append(errs, fmt.Errorf("linger %s: must be from 0s to %s", t.Linger, maxLinger))
-	}
 	return errors.Join(errs...)
 }
-
-// keep is what a holder asks the voters for: its own lease, and the time in
-// which its address may still answer after that.
-func (t Timing) keep() time.Duration { return t.Lease + t.Linger }
 
 // voterTime is how long a voter refuses everybody else once asked to keep a
 // grant: longer than the asker's own time by the drift bound (rule 3).

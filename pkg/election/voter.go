@@ -7,12 +7,15 @@ type Reason string
 
 // Why a message was ignored.
 const (
-	ReasonSilent   Reason = "voter is silent after its start"
-	ReasonForeign  Reason = "sender is not a voter"
-	ReasonVIP      Reason = "another VIP"
-	ReasonReleased Reason = "attempt was released before"
-	ReasonStale    Reason = "answer to an attempt that is over"
-	ReasonUnheld   Reason = "release of a grant that is not there"
+	ReasonMalformed Reason = "malformed" // it cannot be decoded
+	ReasonVIP       Reason = "vip"       // it is about another VIP
+	ReasonSet       Reason = "voters"    // its sender has other voters
+	ReasonForeign   Reason = "foreign"   // its sender is not a voter
+	ReasonSilent    Reason = "silent"    // this voter is silent after its start
+	ReasonReplayed  Reason = "replayed"  // the attempt, or a later one, was asked for or released before
+	ReasonStale     Reason = "stale"     // an answer to an attempt that is over
+	ReasonUnheld    Reason = "unheld"    // a release of a grant that is not there
+	ReasonOverflow  Reason = "overflow"  // more came at once than this node could take in
 )
 
 // voter is one node's vote on one VIP: it knows one grant at most.
@@ -21,7 +24,7 @@ type voter struct {
 	term        uint64 // the highest seen
 	grant       grant
 	reserved    reservation
-	released    map[string]released // by node: the last release of each, so a late request is known
+	last        map[string]attempt // by node: the last asked for or released, so a late request is known
 }
 
 type grant struct {
@@ -37,13 +40,23 @@ type reservation struct {
 	until time.Time
 }
 
-type released struct {
+type attempt struct {
 	incarnation uint64
-	attempt     uint64
+	number      uint64
+}
+
+// advance notes an attempt of a node's and reports whether it is a new one.
+func (v *voter) advance(from Owner, number uint64) bool {
+	last := v.last[from.Node]
+	if last.incarnation == from.Incarnation && number <= last.number {
+		return false
+	}
+	v.last[from.Node] = attempt{from.Incarnation, number}
+	return true
 }
 
 func newVoter(now time.Time) voter {
-	return voter{silentUntil: now.Add(Silence), released: make(map[string]released)}
+	return voter{silentUntil: now.Add(Silence), last: make(map[string]attempt)}
 }
 
 func (v *voter) silent(now time.Time) bool { return now.Before(v.silentUntil) }
@@ -58,8 +71,8 @@ func (v *voter) request(now time.Time, from Owner, r Request) (Response, Reason)
 	if v.silent(now) {
 		return Response{}, ReasonSilent
 	}
-	if last := v.released[from.Node]; last.incarnation == from.Incarnation && r.Attempt <= last.attempt {
-		return Response{}, ReasonReleased
+	if !v.advance(from, r.Attempt) {
+		return Response{}, ReasonReplayed
 	}
 	v.term = max(v.term, r.Term)
 	answer := Response{To: from, Attempt: r.Attempt, Term: v.term}
@@ -76,14 +89,10 @@ func (v *voter) request(now time.Time, from Owner, r Request) (Response, Reason)
 	return answer, ""
 }
 
-// give grants to from, or renews. An older request that comes late never
-// shortens the grant or takes back what a newer one said.
+// give grants to from, or renews. A renewal that asks for less, since the fence
+// is better now, takes nothing back.
 func (v *voter) give(now time.Time, from Owner, r Request) {
 	until := now.Add(voterTime(r.Keep))
-	if g := v.grant; g.owner == from && g.attempt > r.Attempt {
-		v.grant.until = later(g.until, until)
-		return
-	}
 	if v.grant.owner == from {
 		until = later(v.grant.until, until)
 	}
@@ -93,10 +102,7 @@ func (v *voter) give(now time.Time, from Owner, r Request) {
 
 // release frees from's grant if r names it.
 func (v *voter) release(now time.Time, from Owner, r Release) Reason {
-	last := v.released[from.Node]
-	if last.incarnation != from.Incarnation || last.attempt < r.Attempt {
-		v.released[from.Node] = released{from.Incarnation, r.Attempt}
-	}
+	v.advance(from, r.Attempt)
 	g, live := v.granted(now)
 	if !live || g.owner != from || g.attempt > r.Attempt {
 		return ReasonUnheld

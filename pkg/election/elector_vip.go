@@ -1,0 +1,118 @@
+package election
+
+import (
+	"context"
+	"time"
+)
+
+// vipElection is a machine and what was last made known of it.
+type vipElection struct {
+	VIP
+	machine     *Machine
+	arming      uint64 // the attempt that the fence is, or was last, armed for
+	deadline    time.Time
+	holder      string
+	transitions uint64
+	withdrawing bool
+}
+
+// carryOut does what a machine now wants: the address first, then messages.
+func (e *Elector) carryOut(ctx context.Context, now time.Time, v *vipElection) {
+	e.arm(now, v)
+	if lease, ok := v.machine.Lease(now); ok && !lease.Deadline.Equal(v.deadline) {
+		v.deadline = lease.Deadline
+		e.cfg.Metrics.renewed.Observe(v.machine.Renewed().Seconds())
+		v.Hold(lease)
+	}
+	if v.machine.Phase() == Resigning && !v.withdrawing {
+		v.withdrawing = true
+		e.cfg.Log.Info("giving the VIP up", "vip", v.Name, "reason", v.machine.Why(now))
+		go e.withdraw(context.WithoutCancel(ctx), v)
+	}
+	for _, o := range v.machine.Take() {
+		e.send(o)
+	}
+	if v.machine.Returned() && v.Announce != nil {
+		v.Announce()
+	}
+	e.announce(now, v)
+}
+
+// arm begins to arm the fence, if the machine waits for that, beside the loop:
+// the kernel may take its time, and votes must not wait for it.
+func (e *Elector) arm(now time.Time, v *vipElection) {
+	attempt, ok := v.machine.Arming()
+	if !ok || attempt == v.arming {
+		return
+	}
+	v.arming = attempt
+	if v.Arm == nil {
+		v.machine.Armed(now, attempt, 0)
+		return
+	}
+	go e.armFence(v, attempt)
+}
+
+func (e *Elector) armFence(v *vipElection, attempt uint64) {
+	linger, err := v.Arm(attempt)
+	// An election that has ended asks nobody any more. The clock is read by the
+	// loop, later than the fence was armed.
+	_ = e.call(func(now time.Time) {
+		if err != nil {
+			e.cfg.Log.Warn("cannot arm the fence", "vip", v.Name, "err", err)
+			v.machine.Unarmed(now, attempt, err)
+			return
+		}
+		v.machine.Armed(now, attempt, linger)
+	})
+}
+
+func (e *Elector) send(o Outbound) {
+	b, err := Encode(o.Message)
+	if err == nil {
+		err = e.cfg.Send(o.To, b)
+	}
+	if err != nil {
+		e.cfg.Log.Debug("could not send", "to", o.To, "err", err)
+	}
+}
+
+// withdrawRetry is the pause after a failed withdrawal. The fence holds
+// meanwhile, and the peers wait for the grant to end.
+const withdrawRetry = 100 * time.Millisecond
+
+// withdraw ends when this node no longer answers for the VIP.
+func (e *Elector) withdraw(ctx context.Context, v *vipElection) {
+	for {
+		err := v.Withdraw(ctx)
+		if err == nil {
+			break
+		}
+		e.cfg.Log.Error("cannot withdraw the VIP, trying again", "vip", v.Name, "err", err)
+		select {
+		case <-time.After(withdrawRetry):
+		case <-e.done:
+			return
+		}
+	}
+	_ = e.call(func(now time.Time) { // Run waits for this one
+		v.withdrawing = false
+		v.deadline = time.Time{}
+		v.machine.Withdrawn(now)
+	})
+}
+
+// announce logs and counts a change of holder.
+func (e *Elector) announce(now time.Time, v *vipElection) {
+	holder, term := v.machine.Holder(now)
+	if holder == v.holder {
+		return
+	}
+	v.holder = holder
+	v.transitions++
+	if holder == "" {
+		e.cfg.Log.Info("the VIP has no holder that this node knows of", "vip", v.Name)
+		return
+	}
+	e.cfg.Log.Info("the VIP has a holder", "vip", v.Name, "holder", holder, "term", term)
+}

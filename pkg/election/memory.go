@@ -1,0 +1,117 @@
+package election
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Memory is what a node must still know after a restart.
+type Memory struct {
+	// Voters are the names of the last set under which a holder was seen. A
+	// start with a set that [CheckSuccession] refuses could make two owners.
+	Voters []string
+	// Bootstrapped says that a majority has stood behind an owner once.
+	Bootstrapped bool
+}
+
+// Equal reports whether a and b say the same.
+func (a Memory) Equal(b Memory) bool {
+	return a.Bootstrapped == b.Bootstrapped && slices.Equal(a.Voters, b.Voters)
+}
+
+// bootstrap is the state of the one-way switch from a node that holds alone to
+// a majority.
+type bootstrap struct {
+	seen bool // a majority has been seen: to be remembered
+	over bool // it has been remembered here, or others have said so
+	told bool // others may hear of it
+}
+
+// alone reports whether this node's own vote is a majority.
+func (m *Machine) alone() bool { return m.cfg.Bootstrap == m.cfg.Self.Node && !m.bootstrap.over }
+
+// ToRemember returns what has to be written down now. Hand it to
+// [Machine.Remembered] when that has been done.
+func (m *Machine) ToRemember() Memory {
+	mem := Memory{Bootstrapped: m.bootstrap.seen}
+	if m.established {
+		for _, v := range m.set.voters {
+			mem.Voters = append(mem.Voters, v.Name)
+		}
+		slices.Sort(mem.Voters)
+	}
+	return mem
+}
+
+// Remembered says that mem is on disk. From then on the bootstrap node counts
+// nothing but majorities.
+func (m *Machine) Remembered(_ time.Time, mem Memory) {
+	if !mem.Bootstrapped || m.bootstrap.over {
+		return
+	}
+	m.bootstrap.over = true
+	// The lease of now may rest on this node's own vote alone: until it has been
+	// renewed by a majority, nobody else may believe that it can be had.
+	m.bootstrap.told = m.phase != Holding
+}
+
+// hearBootstrapped takes in that another node says that a majority has been seen.
+func (m *Machine) hearBootstrapped() {
+	if m.bootstrap.told {
+		return
+	}
+	alone := m.alone()
+	m.bootstrap = bootstrap{seen: true, over: true, told: true}
+	if alone && m.phase == Holding {
+		// This node has forgotten what others know.
+		m.resign("", "the cluster has had a majority before: holding alone is over")
+	}
+}
+
+// establish notes that a holder has been seen under the present set of voters.
+// It is the proof that a majority of them is on that set, and that every lease
+// under an older one is over: each of that majority has one grant, for this
+// holder.
+func (m *Machine) establish(now time.Time) { m.established, m.establishedAt = true, now }
+
+// CheckVoters returns an error unless the set of voters may become this one
+// now: it differs by one member at most, and a holder has been seen under the
+// present one within the last lease.
+func (m *Machine) CheckVoters(now time.Time, voters []Voter) error {
+	next := newElectorate(voters)
+	if next.id == m.set.id {
+		return nil
+	}
+	var old []string
+	for _, v := range m.set.voters {
+		old = append(old, v.Name)
+	}
+	if err := CheckSuccession(old, voters); err != nil {
+		return err
+	}
+	if !next.has(m.cfg.Self.Node) {
+		return fmt.Errorf("the new voters do not include this node, %s: stop kshalb here instead", m.cfg.Self.Node)
+	}
+	if !m.established || now.Sub(m.establishedAt) >= m.cfg.Timing.Lease {
+		return fmt.Errorf("no holder of %s is known under the present voters %q: wait until one is, so that both sets share a majority", m.cfg.VIP, old)
+	}
+	return nil
+}
+
+// Reconfigure replaces the voters, which [Machine.CheckVoters] must have
+// allowed, and who is preferred. Grants that were given stay; a lease that is
+// held goes on until its deadline, and is renewed by the new voters.
+func (m *Machine) Reconfigure(now time.Time, voters []Voter, priorities map[string]int, preempt bool) {
+	m.cfg.Priorities, m.cfg.Preempt = priorities, preempt
+	if next := newElectorate(voters); next.id != m.set.id {
+		m.set, m.established = next, false
+		m.bid.forgetAttempts()
+		if m.phase == Holding {
+			m.nextAsk = now
+		}
+	} else {
+		m.set = next // the order may differ
+	}
+	m.yield(now)
+}
