@@ -169,7 +169,7 @@ func (m *Machine) count(now time.Time) {
 	}
 	if !m.alone() {
 		m.bootstrap = bootstrap{true, true, true}
-		m.establish(now)
+		m.establish()
 	}
 }
 

@@ -202,6 +202,9 @@ func (e *Elector) remember() {
 			mem.Voters = m.Voters
 		}
 	}
+	if len(mem.Voters) == 0 { // the first start: a later one must not be with quite others
+		mem.Voters = names(e.cfg.Voters)
+	}
 	if e.remembering || mem.Equal(e.remembered) {
 		return
 	}
@@ -321,15 +324,15 @@ type Preference struct {
 // CheckVoters returns an error unless the voters may become these now.
 func (e *Elector) CheckVoters(voters []Voter) error {
 	var err error
-	if ended := e.call(func(now time.Time) { err = e.checkVoters(now, voters) }); ended != nil {
+	if ended := e.call(func(time.Time) { err = e.checkVoters(voters) }); ended != nil {
 		return ended
 	}
 	return err
 }
 
-func (e *Elector) checkVoters(now time.Time, voters []Voter) error {
+func (e *Elector) checkVoters(voters []Voter) error {
 	for _, v := range e.vips {
-		if err := v.machine.CheckVoters(now, voters); err != nil {
+		if err := v.machine.CheckVoters(voters); err != nil {
 			return fmt.Errorf("change the voters: %w", err)
 		}
 	}
@@ -341,7 +344,7 @@ func (e *Elector) checkVoters(now time.Time, voters []Voter) error {
 func (e *Elector) Reconfigure(voters []Voter, preferences map[string]Preference) error {
 	var err error
 	if ended := e.call(func(now time.Time) {
-		if err = e.checkVoters(now, voters); err != nil {
+		if err = e.checkVoters(voters); err != nil {
 			return
 		}
 		for _, v := range e.vips {

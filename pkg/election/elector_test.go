@@ -46,10 +46,10 @@ type address struct {
 	fail     error // of the next Withdraw
 }
 
-func (a *address) hold(_ uint64, deadline time.Time) {
+func (a *address) hold(l Lease) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.deadline = deadline
+	a.deadline = l.Deadline
 }
 
 func (a *address) withdraw(context.Context) error {
@@ -76,7 +76,15 @@ type cluster struct {
 	running   sync.WaitGroup
 }
 
-var clusterTiming = Timing{Lease: 500 * time.Millisecond, Renew: 100 * time.Millisecond, Linger: 2300 * time.Millisecond}
+var clusterTiming = Timing{Lease: 500 * time.Millisecond, Renew: 100 * time.Millisecond}
+
+func votersOf(names []string) []Voter {
+	voters := make([]Voter, len(names))
+	for i, name := range names {
+		voters[i].Name = name
+	}
+	return voters
+}
 
 func startCluster(t *testing.T, names ...string) *cluster {
 	c := &cluster{
@@ -84,11 +92,11 @@ func startCluster(t *testing.T, names ...string) *cluster {
 		addresses: make(map[string]*address),
 		stop:      make(map[string]context.CancelFunc),
 	}
-	for rank, name := range names {
+	for _, name := range names {
 		a := &address{}
 		e, err := NewElector(ElectorConfig{
-			Node: name, Voters: names, Timing: clusterTiming,
-			VIPs:    []VIP{{Name: "api", Rank: rank, Hold: a.hold, Withdraw: a.withdraw}},
+			Node: name, Voters: votersOf(names), Timing: clusterTiming,
+			VIPs:    []VIP{{Name: "api", Hold: a.hold, Withdraw: a.withdraw}},
 			Send:    func(to string, b []byte) error { return c.wire.send(name, to, b) },
 			Log:     slog.New(slog.DiscardHandler),
 			Metrics: NewMetrics(prometheus.NewRegistry()),
@@ -199,6 +207,8 @@ func TestElectorGivesWayToAFitNode(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		wantHolders(t, c, "m1") // nobody is better: it stays
 		c.wire.electors["m3"].SetFitness("api", Fit)
+		time.Sleep(unfitDamping - 10*time.Millisecond)
+		wantHolders(t, c, "m1") // it may not last
 		time.Sleep(200 * time.Millisecond)
 		wantHolders(t, c, "m3")
 		c.wire.electors["m3"].SetFitness("api", Unable)
@@ -226,7 +236,7 @@ func TestElectorWithoutMajority(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	if _, err := New(Config{VIP: "api", Voters: []string{"a"}}, t0); err == nil {
+	if _, err := New(Config{VIP: "api", Voters: votersOf([]string{"a"})}, t0); err == nil {
 		t.Error("a timing of zeroes was taken")
 	}
 	if _, err := New(Config{VIP: "api", Timing: clusterTiming}, t0); err == nil {
@@ -235,11 +245,12 @@ func TestNewRefuses(t *testing.T) {
 }
 
 func TestStepIgnores(t *testing.T) {
-	m, err := New(Config{VIP: "api", Self: alice, Voters: []string{"alice", "bob"}, Timing: clusterTiming, Rand: rand.New(rand.NewPCG(1, 1))}, t0)
+	m, err := New(Config{VIP: "api", Self: alice, Voters: votersOf([]string{"alice", "bob"}), Timing: clusterTiming, Rand: rand.New(rand.NewPCG(1, 1))}, t0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := t0.Add(Silence)
+	set := m.set.id
 	for _, tt := range []struct {
 		msg  Message
 		want Reason
@@ -247,10 +258,12 @@ func TestStepIgnores(t *testing.T) {
 		{Message{VIP: "other", From: bob, Release: &Release{}}, ReasonVIP},
 		{Message{VIP: "api", From: Owner{"mallory", 1}, Release: &Release{}}, ReasonForeign},
 		{Message{VIP: "api", From: alice2, Release: &Release{}}, ReasonForeign},
+		{Message{VIP: "api", From: bob, Release: &Release{}, Set: 1}, ReasonSet},
 		{Message{VIP: "api", From: bob, Release: &Release{}}, ReasonUnheld},
 		{Message{VIP: "api", From: bob, Response: &Response{To: alice, Attempt: 99, Granted: true}}, ReasonStale},
 		{Message{VIP: "api", From: bob, Response: &Response{To: alice2, Granted: true}}, ReasonStale},
 	} {
+		tt.msg.Set += set
 		if got := m.Step(now, tt.msg); got != tt.want {
 			t.Errorf("%+v: reason %q, want %q", tt.msg, got, tt.want)
 		}

@@ -68,8 +68,9 @@ type Machine struct {
 	bootstrap    bootstrap
 	returned     bool // a voter was heard again after a lease of silence
 
-	established   bool // a holder has been seen under set
-	establishedAt time.Time
+	established bool   // a holder has been seen under set
+	was         uint64 // the set before it, if one was seen under that
+	elsewhere   uint64 // another set under which one has been heard
 
 	notBefore time.Time // no campaign before this
 	nextAsk   time.Time // Holding: the next renewal; Campaigning: the attempt's end
@@ -217,6 +218,7 @@ func (m *Machine) Step(now time.Time, msg Message) Reason {
 	case msg.VIP != m.cfg.VIP:
 		return ReasonVIP
 	case msg.Set != m.set.id:
+		m.hearOther(msg)
 		return ReasonSet
 	case !m.set.has(msg.From.Node) || msg.From.Node == m.cfg.Self.Node:
 		return ReasonForeign
@@ -240,7 +242,7 @@ func (m *Machine) Step(now time.Time, msg Message) Reason {
 
 func (m *Machine) stepRequest(now time.Time, from Owner, r Request) Reason {
 	if r.Proven {
-		m.establish(now)
+		m.establish()
 	}
 	answer, why := m.voter.request(now, from, r)
 	if why != "" {
@@ -270,7 +272,7 @@ func (m *Machine) stepRelease(now time.Time, from Owner, r Release) Reason {
 
 func (m *Machine) send(to string, msg Message) {
 	msg.VIP, msg.From, msg.Fitness = m.cfg.VIP, m.cfg.Self, m.fitness
-	msg.Set, msg.Bootstrapped = m.set.id, m.bootstrap.told
+	msg.Set, msg.Was, msg.Bootstrapped = m.set.id, m.was, m.bootstrap.told
 	m.out = append(m.out, Outbound{to, msg})
 }
 

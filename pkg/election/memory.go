@@ -8,8 +8,9 @@ import (
 
 // Memory is what a node must still know after a restart.
 type Memory struct {
-	// Voters are the names of the last set under which a holder was seen. A
-	// start with a set that [CheckSuccession] refuses could make two owners.
+	// Voters are the names of the last set under which a holder was seen, or of
+	// the first one of all, sorted. A start with a set that [CheckSuccession]
+	// refuses could make two owners.
 	Voters []string
 	// Bootstrapped says that a majority has stood behind an owner once.
 	Bootstrapped bool
@@ -36,10 +37,7 @@ func (m *Machine) alone() bool { return m.cfg.Bootstrap == m.cfg.Self.Node && !m
 func (m *Machine) ToRemember() Memory {
 	mem := Memory{Bootstrapped: m.bootstrap.seen}
 	if m.established {
-		for _, v := range m.set.voters {
-			mem.Voters = append(mem.Voters, v.Name)
-		}
-		slices.Sort(mem.Voters)
+		mem.Voters = names(m.set.voters)
 	}
 	return mem
 }
@@ -73,28 +71,40 @@ func (m *Machine) hearBootstrapped() {
 // It is the proof that a majority of them is on that set, and that every lease
 // under an older one is over: each of that majority has one grant, for this
 // holder.
-func (m *Machine) establish(now time.Time) { m.established, m.establishedAt = true, now }
+func (m *Machine) establish() { m.established = true }
 
-// CheckVoters returns an error unless the set of voters may become this one
-// now: it differs by one member at most, and a holder has been seen under the
-// present one within the last lease.
-func (m *Machine) CheckVoters(now time.Time, voters []Voter) error {
+// hearOther takes in what a message of a node with other voters proves: that a
+// holder has been seen under its set, or under this node's, which it left.
+func (m *Machine) hearOther(msg Message) {
+	if msg.Request != nil && msg.Request.Proven {
+		m.elsewhere = msg.Set
+	}
+	if msg.Was == m.set.id {
+		m.establish()
+	}
+}
+
+// CheckVoters returns an error unless the set of voters may become this one: it
+// differs by one member at most, and a holder has been seen under the present
+// one since this node has it; or a holder has been heard under the new one, so
+// that this node is merely late.
+func (m *Machine) CheckVoters(voters []Voter) error {
 	next := newElectorate(voters)
 	if next.id == m.set.id {
 		return nil
 	}
-	var old []string
-	for _, v := range m.set.voters {
-		old = append(old, v.Name)
-	}
-	if err := CheckSuccession(old, voters); err != nil {
-		return err
-	}
 	if !next.has(m.cfg.Self.Node) {
 		return fmt.Errorf("the new voters do not include this node, %s: stop kshalb here instead", m.cfg.Self.Node)
 	}
-	if !m.established || now.Sub(m.establishedAt) >= m.cfg.Timing.Lease {
-		return fmt.Errorf("no holder of %s is known under the present voters %q: wait until one is, so that both sets share a majority", m.cfg.VIP, old)
+	if next.id == m.elsewhere {
+		return nil
+	}
+	old := names(m.set.voters)
+	if err := CheckSuccession(old, voters); err != nil {
+		return err
+	}
+	if !m.established {
+		return fmt.Errorf("no holder of %s has been seen yet under the present voters, %q: change all nodes to these, and wait for a holder", m.cfg.VIP, old)
 	}
 	return nil
 }
@@ -105,6 +115,10 @@ func (m *Machine) CheckVoters(now time.Time, voters []Voter) error {
 func (m *Machine) Reconfigure(now time.Time, voters []Voter, priorities map[string]int, preempt bool) {
 	m.cfg.Priorities, m.cfg.Preempt = priorities, preempt
 	if next := newElectorate(voters); next.id != m.set.id {
+		m.was = 0
+		if m.established {
+			m.was = m.set.id
+		}
 		m.set, m.established = next, false
 		m.bid.forgetAttempts()
 		if m.phase == Holding {

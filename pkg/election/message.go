@@ -40,8 +40,9 @@ type Message struct {
 	Response *Response `cbor:"5,keyasint,omitempty"`
 	Release  *Release  `cbor:"6,keyasint,omitempty"`
 
-	Set          uint64 `cbor:"7,keyasint"` // a hash of the sender's voters
-	Bootstrapped bool   `cbor:"8,keyasint"` // a majority has been seen: see Config.Bootstrap
+	Set          uint64 `cbor:"7,keyasint"`           // a hash of the sender's voters
+	Was          uint64 `cbor:"9,keyasint,omitempty"` // the set before it, if a holder was seen under that
+	Bootstrapped bool   `cbor:"8,keyasint"`           // a majority has been seen: see Config.Bootstrap
 }
 
 // Request asks a voter for its grant, or to renew it.

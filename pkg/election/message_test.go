@@ -10,7 +10,7 @@ import (
 )
 
 var samples = map[string]Message{
-	"request":  {VIP: "api", From: alice, Fitness: Fit, Request: &Request{Attempt: 9, Term: 3, Keep: time.Second, Holding: true}},
+	"request":  {VIP: "api", From: alice, Fitness: Fit, Set: 1 << 63, Bootstrapped: true, Request: &Request{Attempt: 9, Term: 3, Keep: time.Second, Holding: true, Proven: true}},
 	"granted":  {VIP: "api", From: bob, Response: &Response{To: alice, Attempt: 9, Granted: true, Term: 3}},
 	"refused":  {VIP: "api", From: bob, Fitness: Able, Response: &Response{To: alice, HeldBy: "carol", Remaining: time.Second, Tentative: true}},
 	"release":  {VIP: "api", From: alice, Release: &Release{Attempt: 12, Successor: "bob"}},

@@ -31,6 +31,16 @@ func newElectorate(voters []Voter) electorate {
 	return electorate{slices.Clone(voters), h.Sum64()}
 }
 
+// names returns the voters' names in order.
+func names(voters []Voter) []string {
+	var all []string
+	for _, v := range voters {
+		all = append(all, v.Name)
+	}
+	slices.Sort(all)
+	return all
+}
+
 func (e electorate) has(name string) bool {
 	return slices.ContainsFunc(e.voters, func(v Voter) bool { return v.Name == name })
 }

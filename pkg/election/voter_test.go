@@ -43,8 +43,8 @@ func TestVoterRequest(t *testing.T) {
 		{name: "another owner when the grant has ended", prepare: give(alice, 1), after: afterGrant, from: bob, request: ask(1), granted: true},
 		{name: "another incarnation is another owner", prepare: give(alice, 1), from: alice2, request: ask(1), heldBy: "alice"},
 		{name: "the same owner renews", prepare: give(alice, 1), after: 1, from: alice, request: ask(2), granted: true},
-		{name: "an attempt that was released", prepare: then(give(alice, 3), release(alice, 3, "")), from: alice, request: ask(3), reason: ReasonReleased},
-		{name: "an older attempt than the released", prepare: then(give(alice, 3), release(alice, 3, "")), from: alice, request: ask(2), reason: ReasonReleased},
+		{name: "an attempt that was released", prepare: then(give(alice, 3), release(alice, 3, "")), from: alice, request: ask(3), reason: ReasonReplayed},
+		{name: "an older attempt than the released", prepare: then(give(alice, 3), release(alice, 3, "")), from: alice, request: ask(2), reason: ReasonReplayed},
 		{name: "a newer attempt than the released", prepare: then(give(alice, 3), release(alice, 3, "")), from: alice, request: ask(4), granted: true},
 		{name: "a release frees the vote", prepare: then(give(alice, 3), release(alice, 3, "")), from: bob, request: ask(1), granted: true},
 		{name: "a late release does not free a newer grant", prepare: then(give(alice, 3), release(alice, 2, "")), from: bob, request: ask(1), heldBy: "alice"},
@@ -87,7 +87,9 @@ func TestVoterNeverShortensAGrant(t *testing.T) {
 	v := awake()
 	v.request(t0, alice, Request{Attempt: 5, Keep: 3 * time.Second, Holding: true})
 	want, _ := v.granted(t0)
-	v.request(t0.Add(time.Millisecond), alice, Request{Attempt: 4, Keep: time.Second})
+	if _, why := v.request(t0.Add(time.Millisecond), alice, Request{Attempt: 4, Keep: time.Minute}); why != ReasonReplayed {
+		t.Errorf("an older request: reason %q", why)
+	}
 	v.request(t0.Add(time.Millisecond), alice, Request{Attempt: 6, Keep: time.Second, Holding: true})
 	got, live := v.granted(t0.Add(time.Millisecond))
 	if !live || got.until.Before(want.until) || !got.holding || got.attempt != 6 {
@@ -95,28 +97,27 @@ func TestVoterNeverShortensAGrant(t *testing.T) {
 	}
 }
 
-func TestProvenStart(t *testing.T) {
-	at := func(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
-	three, five := []string{"a", "b", "c"}, []string{"a", "b", "c", "d", "e"}
+func TestProven(t *testing.T) {
+	three, five := votersOf([]string{"a", "b", "c"}), votersOf([]string{"a", "b", "c", "d", "e"})
 	tests := []struct {
 		name    string
-		voters  []string
-		granted map[string]time.Time
-		want    time.Time
+		voters  []Voter
+		granted map[string]uint64
+		want    uint64
 		ok      bool
 	}{
-		{"nobody", three, nil, time.Time{}, false},
-		{"a minority", three, map[string]time.Time{"a": at(9)}, time.Time{}, false},
-		{"the older of two", three, map[string]time.Time{"a": at(9), "b": at(5)}, at(5), true},
-		{"the second newest of three", three, map[string]time.Time{"a": at(9), "b": at(5), "c": at(7)}, at(7), true},
-		{"who is no voter does not count", three, map[string]time.Time{"a": at(9), "x": at(9)}, time.Time{}, false},
-		{"the third newest of five", five, map[string]time.Time{"a": at(1), "b": at(2), "c": at(3), "d": at(4), "e": at(5)}, at(3), true},
-		{"a single voter", []string{"a"}, map[string]time.Time{"a": at(1)}, at(1), true},
+		{"nobody", three, nil, 0, false},
+		{"a minority", three, map[string]uint64{"a": 9}, 0, false},
+		{"the older of two", three, map[string]uint64{"a": 9, "b": 5}, 5, true},
+		{"the second newest of three", three, map[string]uint64{"a": 9, "b": 5, "c": 7}, 7, true},
+		{"who is no voter does not count", three, map[string]uint64{"a": 9, "x": 9}, 0, false},
+		{"the third newest of five", five, map[string]uint64{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}, 3, true},
+		{"a single voter", votersOf([]string{"a"}), map[string]uint64{"a": 1}, 1, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := provenStart(tt.granted, tt.voters)
-			if !got.Equal(tt.want) || ok != tt.ok {
+			got, ok := newElectorate(tt.voters).proven(tt.granted)
+			if got != tt.want || ok != tt.ok {
 				t.Errorf("got %v, %v; want %v, %v", got, ok, tt.want, tt.ok)
 			}
 		})
@@ -124,20 +125,17 @@ func TestProvenStart(t *testing.T) {
 }
 
 func TestTimingValidate(t *testing.T) {
-	ms := time.Millisecond
 	for _, tt := range []struct {
 		timing Timing
 		ok     bool
 	}{
-		{Timing{500 * ms, 100 * ms, 0}, true},
-		{Timing{MinLease, MinRenew, 0}, true},
-		{Timing{MaxLease, MaxLease / 3, maxLinger}, true},
-		{Timing{MinLease - 1, MinRenew, 0}, false},
-		{Timing{MaxLease + 1, 100 * ms, 0}, false},
-		{Timing{500 * ms, MinRenew - 1, 0}, false},
-		{Timing{500 * ms, 167 * ms, 0}, false},
-		{Timing{500 * ms, 100 * ms, maxLinger + 1}, false},
-		{Timing{500 * ms, 100 * ms, -1}, false},
+		{Timing{500 * ms, 100 * ms}, true},
+		{Timing{MinLease, MinRenew}, true},
+		{Timing{MaxLease, MaxLease / 3}, true},
+		{Timing{MinLease - 1, MinRenew}, false},
+		{Timing{MaxLease + 1, 100 * ms}, false},
+		{Timing{500 * ms, MinRenew - 1}, false},
+		{Timing{500 * ms, 167 * ms}, false},
 	} {
 		if err := tt.timing.Validate(); (err == nil) != tt.ok {
 			t.Errorf("%+v: %v", tt.timing, err)
@@ -146,7 +144,7 @@ func TestTimingValidate(t *testing.T) {
 }
 
 func TestSilenceOutlivesEveryGrant(t *testing.T) {
-	if longest := voterTime(Timing{Lease: MaxLease, Renew: MinRenew, Linger: maxLinger}.keep()); Silence < longest {
+	if longest := voterTime(MaxLease + maxLinger); Silence < longest {
 		t.Errorf("silence %v is shorter than the longest grant %v", Silence, longest)
 	}
 }
