@@ -45,7 +45,7 @@ func mutants() []mutant {
 		{"3: the voters wait longer than the holder by the drift bound", "timing.go",
 			`return keep + keep/driftShare + driftMargin`, `return keep`, 2000, "instant"},
 		{"4: a voter is silent after its start", "voter.go",
-			`return now.Before(v.silentUntil)`, `return false`, 2000, ""},
+			`return now.Before(v.silentUntil)`, `return false`, 4000, "voters=3,lease=.00ms(,preempt)?$"},
 		{"5: it takes a majority", "quorum.go",
 			`return n/2 + 1`, `return n / 2`, 200, ""},
 		{"5: a voter counts once", "quorum.go",
@@ -140,7 +140,8 @@ func (m mutant) simulate(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("go", "test", "-overlay", overlay, "-run", m.tests(), ".", "-sim.seconds", strconv.Itoa(m.seconds))
+	cmd := exec.Command("go", "test", "-failfast", "-overlay", overlay, "-run", m.tests(), ".",
+		"-sim.seconds", strconv.Itoa(m.seconds), "-sim.seeds", strconv.Itoa(3*len(simConfigs)))
 	cmd.Env = append(os.Environ(), inMutant+"=1", "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil && !strings.Contains(string(out), "--- FAIL") {
