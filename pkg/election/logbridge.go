@@ -29,12 +29,22 @@ func (b *logBridge) Write(line []byte) (int, error) {
 	switch {
 	case r.reason != "":
 		b.gossip.ignored.note(r.reason, source, r.text, r.attrs...)
-	case level == "[ERR]" && b.first(message):
-		b.gossip.notes.warn("gossip: "+message, "from", source)
+	case level == "[ERR]" && !told(message) && b.first(message):
+		b.gossip.notes.warn("gossip: "+message, from(source)...)
 	default:
-		b.gossip.notes.debug("gossip: "+message, "from", source)
+		b.gossip.notes.debug("gossip: "+message, from(source)...)
 	}
 	return len(line), nil
+}
+
+// told reports whether a line repeats what memberlist tells by a callback too.
+func told(message string) bool { return strings.HasPrefix(message, "Conflicting address for ") }
+
+func from(source netip.Addr) []any {
+	if !source.IsValid() {
+		return nil
+	}
+	return []any{"from", source.String()}
 }
 
 // cutSource takes the source off the end of a line, where memberlist puts it.
