@@ -26,7 +26,7 @@ type transport struct {
 
 	udp  *net.UDPConn
 	raw  syscall.RawConn // of udp
-	tcp  *net.TCPListener
+	tcp  net.Listener
 	ends context.Context // ended by Shutdown; streams live in it
 	end  context.CancelFunc
 
@@ -55,12 +55,10 @@ func listen(bind netip.AddrPort, hears func(netip.Addr) bool) (*transport, error
 		return nil, fmt.Errorf("listen for streams: %w", err)
 	}
 	if t.udp, err = net.ListenUDP("udp"+family, net.UDPAddrFromAddrPort(bind)); err != nil {
-		t.tcp.Close()
-		return nil, fmt.Errorf("listen for packets: %w", err)
+		return nil, errors.Join(fmt.Errorf("listen for packets: %w", err), t.tcp.Close())
 	}
 	if t.raw, err = t.udp.SyscallConn(); err != nil {
-		t.tcp.Close()
-		return nil, errors.Join(fmt.Errorf("use the packet socket: %w", err), t.udp.Close())
+		return nil, errors.Join(fmt.Errorf("use the packet socket: %w", err), t.tcp.Close(), t.udp.Close())
 	}
 	t.growBuffers()
 	t.ends, t.end = context.WithCancel(context.Background())
@@ -106,7 +104,7 @@ func (t *transport) readPackets() {
 
 func (t *transport) acceptStreams() {
 	for t.ends.Err() == nil {
-		conn, err := t.tcp.AcceptTCP()
+		conn, err := t.tcp.Accept()
 		if err != nil {
 			t.pause()
 			continue
@@ -136,7 +134,7 @@ func (t *transport) pause() {
 func (t *transport) WriteToAddress(b []byte, to memberlist.Address) (time.Time, error) {
 	addr, err := netip.ParseAddrPort(to.Addr)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("send to %s: %w", to.Name, err)
+		return time.Time{}, fmt.Errorf("send to %q: %w", to.Addr, err)
 	}
 	var sent error
 	err = t.raw.Write(func(fd uintptr) bool {

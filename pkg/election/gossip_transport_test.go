@@ -3,6 +3,7 @@ package election
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -16,7 +17,6 @@ import (
 // living need, and no send waits.
 func TestDeadHostsBlockNoSend(t *testing.T) {
 	l := labtest.New(t)
-	var hosts []interface{ Do(func() error) error }
 	var ends []*transport
 	everybody := func(netip.Addr) bool { return true }
 	for _, cidr := range []string{"10.77.0.1/24", "10.77.0.2/24"} {
@@ -25,7 +25,6 @@ func TestDeadHostsBlockNoSend(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hosts = append(hosts, h)
 		err = h.Do(func() error {
 			end, err := listen(netip.AddrPortFrom(prefix.Addr(), 7946), everybody)
 			ends = append(ends, end)
@@ -69,12 +68,11 @@ func TestDeadHostsBlockNoSend(t *testing.T) {
 func TestStreamsLeaveFromTheBoundAddress(t *testing.T) {
 	t.Parallel()
 	aAt, bAt := at(t, 1), at(t, 2)
-	var heard netip.Addr
 	a, err := listen(aAt, func(netip.Addr) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := listen(bAt, func(from netip.Addr) bool { heard = from; return true })
+	b, err := listen(bAt, func(netip.Addr) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,17 +80,22 @@ func TestStreamsLeaveFromTheBoundAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := <-b.StreamCh()
-	if heard != aAt.Addr() {
-		t.Errorf("the stream came from %s, want %s", heard, aAt.Addr())
-	}
-	_ = b.Shutdown()
-	if _, err := in.Read(make([]byte, 1)); err == nil {
-		t.Error("the accepted stream outlived its transport")
+	if from := (<-b.StreamCh()).RemoteAddr().(*net.TCPAddr).AddrPort().Addr(); from != aAt.Addr() {
+		t.Errorf("the stream came from %s, want %s", from, aAt.Addr())
 	}
 	_ = a.Shutdown()
-	if _, err := out.Write([]byte{1}); err == nil {
-		t.Error("the dialed stream outlived its transport")
+	if _, err := out.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the dialed stream outlived its transport: %v", err)
+	}
+	other, err := net.Dial("tcp", bAt.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	in := <-b.StreamCh()
+	_ = b.Shutdown()
+	if _, err := in.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the accepted stream outlived its transport: %v", err)
 	}
 	if _, err := a.DialTimeout(bAt.String(), 10*time.Second); !errors.Is(err, context.Canceled) {
 		t.Errorf("dialing after the end: %v", err)

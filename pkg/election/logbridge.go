@@ -77,6 +77,12 @@ const (
 	overflowed = "more messages came in than could be handled, so some were dropped; is this machine overloaded?"
 )
 
+// The lines about an indirect ping that nobody asked for.
+const (
+	garbledPing = "Failed to decode indirect ping request: "
+	aimlessPing = "Failed to send indirect ping: "
+)
+
 // explain knows the lines of memberlist v0.7.0 (net.go); a test provokes each of
 // them from a real one.
 func explain(message string) explanation {
@@ -86,7 +92,7 @@ func explain(message string) explanation {
 	if strings.HasPrefix(message, "handler queue full, dropping message") {
 		return explanation{reasonOverflow, overflowed, nil}
 	}
-	if why, ok := cutPrefixes(message, "Decrypt packet failed: ", "failed to receive: ", "Failed to decode indirect ping request: "); ok {
+	if why, ok := cutPrefixes(message, "Decrypt packet failed: ", "failed to receive: ", garbledPing, aimlessPing); ok {
 		return explainKey(message, why)
 	}
 	return explanation{}
@@ -96,7 +102,8 @@ func explain(message string) explanation {
 // plain text begins with its type, where an encrypted one has the version of the
 // encryption, 0 or 1: a type above 1 gives it away, and so does a length below
 // an encrypted packet's. A node without keys takes that version, 1, for the type
-// of an indirect ping, and stumbles over what follows.
+// of an indirect ping, and stumbles over what follows, or (once in some hundred
+// packets) reads it as a ping of nowhere.
 func explainKey(message, why string) explanation {
 	switch {
 	case why == "no installed keys could decrypt the message":
@@ -106,7 +113,8 @@ func explainKey(message, why string) explanation {
 		why == "encryption is configured but remote state is not encrypted":
 		return explanation{reasonKey, plainText, nil}
 	case why == "remote state is encrypted and encryption is not configured",
-		strings.HasPrefix(message, "Failed to decode indirect ping request: "):
+		strings.HasPrefix(message, garbledPing),
+		strings.HasPrefix(message, aimlessPing) && strings.Contains(why, "unable to parse IP"):
 		return explanation{reasonKey, needsKey, nil}
 	}
 	return explanation{}
