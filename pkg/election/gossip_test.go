@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -126,3 +128,21 @@ func (s stuckLog) Enabled(context.Context, slog.Level) bool  { return true }
 func (s stuckLog) Handle(context.Context, slog.Record) error { <-s.released; return nil }
 func (s stuckLog) WithAttrs([]slog.Attr) slog.Handler        { return s }
 func (s stuckLog) WithGroup(string) slog.Handler             { return s }
+
+func TestGossipOverIPv6(t *testing.T) {
+	t.Parallel()
+	free := func() netip.AddrPort {
+		ln, err := net.Listen("tcp", "[::1]:0")
+		if err != nil {
+			t.Skipf("needs IPv6 on loopback: %v", err)
+		}
+		defer ln.Close()
+		return ln.Addr().(*net.TCPAddr).AddrPort()
+	}
+	aAt, bAt := free(), free()
+	a := gossipSetup{node: "a", bind: aAt, keys: keysOf("k"), peers: []Peer{{Name: "b", Address: bAt}}}.run(t)
+	b := gossipSetup{node: "b", bind: bAt, keys: keysOf("k"), peers: []Peer{{Name: "a", Address: aAt}}}.run(t)
+	alive(t, a, b)
+	a.send(t, "b", "six")
+	b.expect(t, "six")
+}

@@ -3,6 +3,7 @@ package election
 import (
 	"io"
 	"log"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -187,4 +188,21 @@ func TestIgnoredIsBounded(t *testing.T) {
 	if !g.ignored.first(reasonStranger, host, now.Add(repeatAfter)) || len(g.ignored.said) != 1 {
 		t.Error("what is a minute old was not forgotten")
 	}
+}
+
+// Lines carry what strangers sent.
+func FuzzLogBridge(f *testing.F) {
+	for _, line := range []string{
+		`[ERR] memberlist: discarding packet with unacceptable label "x": from=10.0.0.1:7946`,
+		"[ERR] memberlist: Decrypt packet failed: unsupported encryption version 8 from=[fe80::1%eth0]:7946",
+		"[ERR] Failed to shutdown transport: from=", " memberlist: ", "",
+	} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		g := NewGossip(GossipConfig{Node: "a", Metrics: &Metrics{}, Log: slog.New(slog.DiscardHandler)}, nil)
+		if n, err := (&logBridge{gossip: g}).Write([]byte(line)); n != len(line) || err != nil {
+			t.Errorf("wrote %d of %d: %v", n, len(line), err)
+		}
+	})
 }
