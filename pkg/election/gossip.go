@@ -8,30 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/memberlist"
 )
-
-// PeerState is how gossip sees another node. It is a hint for people: who
-// holds a VIP never depends on it.
-type PeerState string
-
-// The states of a peer.
-const (
-	PeerUnknown PeerState = "unknown" // never seen
-	PeerAlive   PeerState = "alive"
-	PeerDead    PeerState = "dead"
-)
-
-// Peer is another node of the cluster.
-type Peer struct {
-	Name    string
-	Address netip.AddrPort
-	State   PeerState
-}
 
 // GossipConfig says who talks to whom.
 type GossipConfig struct {
@@ -39,20 +21,33 @@ type GossipConfig struct {
 	Node    string         // this node
 	Bind    netip.AddrPort // TCP and UDP, on an address that the peers know
 	Peers   []Peer         // the other nodes; State is not read
-	Keys    [][]byte       // AES keys of 16, 24 or 32 bytes, the first encrypts; none is plain text
+	Keys    [][]byte       // AES keys of 16, 24 or 32 bytes, the first encrypts, all decrypt; none is plain text
 	Log     *slog.Logger
 	Metrics *Metrics
 }
 
 // Gossip carries messages between the nodes, over memberlist: encrypted,
-// labelled, best effort. It joins lost peers again for ever.
+// labelled, best effort. It joins lost peers again for ever. Its methods may be
+// called from any goroutine.
 type Gossip struct {
 	cfg     GossipConfig
 	deliver func([]byte)
-	list    *memberlist.Memberlist
+	tune    func(*memberlist.Config) // for tests; may be nil
+	notes   *notebook
+	ignored *ignored
+	list    *memberlist.Memberlist // nil before Open
 
-	mu     sync.Mutex // guards states
-	states map[string]PeerState
+	// sending is held by each Send, and whole by SetKeys, which for a moment
+	// has the wrong key in front.
+	sending sync.RWMutex
+	keyring *memberlist.Keyring // nil is plain text
+
+	peers  atomic.Pointer[peerSet] // replaced whole
+	mu     sync.Mutex              // guards seen; memberlist's node lock may be held around it, never inside it
+	seen   map[string]sighting
+	joins  joins
+	leave  time.Duration
+	rejoin time.Duration
 }
 
 const (
@@ -64,65 +59,99 @@ const (
 // NewGossip prepares the wire; it starts nothing. deliver gets a copy of each
 // message and must not block.
 func NewGossip(cfg GossipConfig, deliver func([]byte)) *Gossip {
-	g := &Gossip{cfg: cfg, deliver: deliver, states: make(map[string]PeerState)}
-	for _, p := range cfg.Peers {
-		g.states[p.Name] = PeerUnknown
+	g := &Gossip{
+		cfg: cfg, deliver: deliver, seen: make(map[string]sighting),
+		notes: newNotebook(cfg.Log), leave: leaveTimeout, rejoin: rejoinInterval,
 	}
+	g.ignored = newIgnored(g)
+	g.peers.Store(newPeerSet(cfg.Peers))
 	cfg.Metrics.watchGossip(g)
 	return g
 }
 
 // Open binds the port. After it, messages are delivered and Send works.
 func (g *Gossip) Open() error {
+	cfg, err := g.settings()
+	if err != nil {
+		return err
+	}
+	t, err := listen(g.cfg.Bind, g.hears)
+	if err != nil {
+		return fmt.Errorf("open gossip on %s: %w (MetalLB uses port 7946 too: cluster.gossip.port changes ours, on every node)", g.cfg.Bind, err)
+	}
+	cfg.Transport = t
+	if g.tune != nil {
+		g.tune(cfg)
+	}
+	list, err := memberlist.Create(cfg)
+	if err != nil {
+		_ = t.Shutdown() // it always succeeds
+		return fmt.Errorf("open gossip on %s: %w", g.cfg.Bind, err)
+	}
+	g.list = list
+	return nil
+}
+
+// settings are memberlist's defaults for a LAN, but for what follows.
+//
+// How a message comes in, in v0.7.0: the transport's goroutine reads it; packetListen
+// takes the label off, decrypts, and answers pings on the spot (microseconds);
+// a message of ours then waits for packetHandler in a queue of HandoffQueueDepth
+// entries that is last in, first out, behind what is newly alive. packetHandler
+// runs our NotifyMsg between the handlers of suspect, alive and dead, which take
+// the node lock. Whoever holds that lock only computes: probes, gossip rounds
+// and joins have goroutines of their own and do their waiting without it. So a
+// message is held up by what happens under the node lock, and that includes our
+// callbacks and every line that memberlist logs there: none of them may block
+// ([notebook], and deliver by contract). Send takes the lock for reading too.
+//
+// A queue of 1024 is more than the socket holds, so it does not overflow before
+// the socket does; it throws away the newest, so a shorter one would be worse.
+// The probe and gossip intervals cost a ping and five wake-ups a second and
+// delay nothing: they stay.
+func (g *Gossip) settings() (*memberlist.Config, error) {
 	cfg := memberlist.DefaultLANConfig()
 	cfg.Name = g.cfg.Node
 	cfg.Label = g.cfg.Cluster
 	cfg.BindAddr, cfg.BindPort = g.cfg.Bind.Addr().String(), int(g.cfg.Bind.Port())
 	cfg.AdvertiseAddr, cfg.AdvertisePort = cfg.BindAddr, cfg.BindPort
 	cfg.TCPTimeout = joinTimeout
-	cfg.DeadNodeReclaimTime = time.Second
+	// Who may take a dead node's name is for the configuration to say, which
+	// admit has asked by then: there is nothing to wait for.
+	cfg.DeadNodeReclaimTime = time.Millisecond
 	cfg.EnableCompression = false // the messages are small
 	cfg.DisableTcpPings = true
-	cfg.Delegate, cfg.Events, cfg.Alive = delegate{g}, events{g}, strangers{g}
-	cfg.Logger = log.New(&logBridge{log: g.cfg.Log}, "", 0)
+	cfg.Delegate, cfg.Events, cfg.Alive, cfg.Conflict = delegate{g}, events{g}, strangers{g}, conflicts{g}
+	cfg.Logger = log.New(&logBridge{gossip: g}, "", 0)
 	if len(g.cfg.Keys) > 0 {
 		ring, err := memberlist.NewKeyring(g.cfg.Keys, g.cfg.Keys[0])
 		if err != nil {
-			return fmt.Errorf("use the gossip keys: %w", err)
+			return nil, fmt.Errorf("use the gossip keys: %w", err)
 		}
-		cfg.Keyring = ring
+		g.keyring, cfg.Keyring = ring, ring
 	}
-	list, err := memberlist.Create(cfg)
-	if err != nil {
-		return fmt.Errorf("open gossip on %s: %w (MetalLB uses port 7946 too: cluster.gossip.port changes ours, on every node)", g.cfg.Bind, err)
-	}
-	g.list = list
-	return nil
+	return cfg, nil
 }
 
 // Run joins the peers, and those that were lost, until ctx ends. Then it says
 // goodbye and closes the port, without waiting for a peer that does not answer.
 func (g *Gossip) Run(ctx context.Context) error {
-	go g.rejoin(ctx)
+	var tasks sync.WaitGroup
+	tasks.Go(func() { g.keepJoining(ctx) })
+	stopNotes := make(chan struct{})
+	var notes sync.WaitGroup
+	notes.Go(func() { g.notes.run(stopNotes) })
 	<-ctx.Done()
-	return g.close()
-}
-
-// rejoin ends with ctx, or when the join that is under way then has failed.
-func (g *Gossip) rejoin(ctx context.Context) {
-	ticker := time.NewTicker(rejoinInterval)
-	defer ticker.Stop()
-	for ctx.Err() == nil {
-		g.joinLost(ctx)
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-		}
-	}
+	err := g.close() // ends the joins that are under way
+	tasks.Wait()
+	g.joins.wait()
+	close(stopNotes)
+	notes.Wait()
+	return err
 }
 
 func (g *Gossip) close() error {
-	if err := g.list.Leave(leaveTimeout); err != nil {
+	if err := g.list.Leave(g.leave); err != nil {
 		g.cfg.Log.Debug("could not say goodbye to all peers", "err", err)
 	}
 	if err := g.list.Shutdown(); err != nil {
@@ -131,68 +160,17 @@ func (g *Gossip) close() error {
 	return nil
 }
 
-// joinLost talks to every peer that is not alive: memberlist itself forgets
-// the dead, so a partition would never heal.
-func (g *Gossip) joinLost(ctx context.Context) {
-	for _, p := range g.Peers() {
-		if p.State == PeerAlive || ctx.Err() != nil {
-			continue
-		}
-		if _, err := g.list.Join([]string{p.Name + "/" + p.Address.String()}); err != nil {
-			g.cfg.Log.Debug("cannot join a peer yet", "peer", p.Name, "address", p.Address.String(), "err", err)
-		}
-	}
-}
-
-// Send sends message to a peer, whether or not gossip thinks it alive. It does
-// not block and does not say whether the message arrived.
+// Send sends message to a peer at its configured address, whether gossip
+// thinks it alive, dead, or has never met it. It does not block and does not
+// say whether the message arrived.
 func (g *Gossip) Send(node string, message []byte) error {
-	for _, p := range g.cfg.Peers {
-		if p.Name == node {
-			return g.list.SendToAddress(memberlist.Address{Addr: p.Address.String(), Name: p.Name}, message)
-		}
+	p, ok := g.peers.Load().named(node)
+	if !ok {
+		return fmt.Errorf("send to %s: not a peer", node)
 	}
-	return fmt.Errorf("send to %s: not a peer", node)
-}
-
-// Peers returns the other nodes and how gossip sees them, in the order of the
-// configuration.
-func (g *Gossip) Peers() []Peer {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	peers := make([]Peer, len(g.cfg.Peers))
-	for i, p := range g.cfg.Peers {
-		p.State = g.states[p.Name]
-		peers[i] = p
-	}
-	return peers
-}
-
-func (g *Gossip) seen(node string, state PeerState) {
-	g.mu.Lock()
-	was, known := g.states[node]
-	if known {
-		g.states[node] = state
-	}
-	g.mu.Unlock()
-	if known && was != state {
-		g.cfg.Log.Info("peer is "+string(state), "peer", node)
-	}
-}
-
-// admit refuses nodes that are not in the configuration, or not at their
-// address.
-func (g *Gossip) admit(name string, ip net.IP, port uint16) error {
-	if name == g.cfg.Node {
-		return nil
-	}
-	addr, _ := netip.AddrFromSlice(ip)
-	for _, p := range g.cfg.Peers {
-		if p.Name == name && p.Address == netip.AddrPortFrom(addr.Unmap(), port) {
-			return nil
-		}
-	}
-	return fmt.Errorf("%s at %s is not among cluster.peers", name, net.JoinHostPort(ip.String(), strconv.Itoa(int(port))))
+	g.sending.RLock()
+	defer g.sending.RUnlock()
+	return g.list.SendToAddress(memberlist.Address{Addr: p.Address.String(), Name: p.Name}, message)
 }
 
 // delegate receives messages. It carries no state and no broadcasts.
@@ -207,11 +185,31 @@ func (d delegate) MergeRemoteState(_ []byte, _ bool) {}
 // events keeps the peers' states.
 type events struct{ g *Gossip }
 
-func (e events) NotifyJoin(n *memberlist.Node)  { e.g.seen(n.Name, PeerAlive) }
-func (e events) NotifyLeave(n *memberlist.Node) { e.g.seen(n.Name, PeerDead) }
-func (e events) NotifyUpdate(*memberlist.Node)  {}
+func (e events) NotifyJoin(n *memberlist.Node) {
+	e.g.see(n.Name, addrPort(n.Addr, n.Port), PeerAlive)
+}
+
+func (e events) NotifyLeave(n *memberlist.Node) {
+	e.g.see(n.Name, addrPort(n.Addr, n.Port), PeerDead)
+}
+
+func (e events) NotifyUpdate(*memberlist.Node) {}
 
 // strangers keeps nodes out that the configuration does not name.
 type strangers struct{ g *Gossip }
 
-func (s strangers) NotifyAlive(n *memberlist.Node) error { return s.g.admit(n.Name, n.Addr, n.Port) }
+func (s strangers) NotifyAlive(n *memberlist.Node) error {
+	return s.g.admit(n.Name, addrPort(n.Addr, n.Port))
+}
+
+// conflicts hears of a name that is alive at another address.
+type conflicts struct{ g *Gossip }
+
+func (c conflicts) NotifyConflict(existing, other *memberlist.Node) {
+	c.g.conflict(existing.Name, addrPort(existing.Addr, existing.Port), addrPort(other.Addr, other.Port))
+}
+
+func addrPort(ip net.IP, port uint16) netip.AddrPort {
+	addr, _ := netip.AddrFromSlice(ip)
+	return netip.AddrPortFrom(addr.Unmap(), port)
+}
