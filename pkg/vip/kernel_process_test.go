@@ -39,7 +39,7 @@ func holdForever() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	go renew(ctx, m)
+	go renew(ctx, m, 0, time.Second)
 	return m.Run(ctx)
 }
 

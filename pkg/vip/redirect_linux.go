@@ -212,9 +212,21 @@ func deleteTable(t *nftables.Table) error {
 	}
 	conn.DelTable(t)
 	if err := conn.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("delete table inet %s: %w", t.Name, explain(err))
+		return fmt.Errorf("delete table %s: %w", tableName(t), explain(err))
 	}
 	return nil
+}
+
+// tableName is how nft names a table of ours.
+func tableName(t *nftables.Table) string {
+	family := "inet"
+	switch t.Family {
+	case nftables.TableFamilyARP:
+		family = "arp"
+	case nftables.TableFamilyNetdev:
+		family = "netdev"
+	}
+	return family + " " + t.Name
 }
 
 // explain adds to an error of nf_tables what to do about it.

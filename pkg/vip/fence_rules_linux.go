@@ -1,0 +1,255 @@
+package vip
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// What each table of a fence has: the attempts that live, the one that counts,
+// and the chain that asks for both.
+const (
+	armedSet   = "armed"
+	onMap      = "on"
+	checkChain = "check"
+)
+
+const (
+	// markType is nft's word for a mark, four bytes; it is for those who list.
+	markType = 19
+	// loopback is LOOPBACK_IFINDEX of net/flow.h: lo in each network namespace.
+	loopback = 1
+
+	arpIn  = 0 // NF_ARP_IN and NF_ARP_OUT of linux/netfilter_arp.h
+	arpOut = 1
+
+	arpRequest = 1 // RFC 826, ares_op$REQUEST
+	arpOp      = 6 // where it is, and sender and target, with six-byte hardware addresses
+	arpSender  = 14
+	arpTarget  = 24
+
+	// Neighbour Discovery (RFC 4861, sections 4.3 and 4.4).
+	solicitation  = 135
+	advertisement = 136
+	ndTarget      = 8
+)
+
+// hooked is a chain at a hook of the kernel; what its rules match is checked.
+type hooked struct {
+	name    string
+	hook    uint32
+	matches [][]expr.Any
+}
+
+// closed makes the tables of all families anew, with nothing armed or on.
+func (f *fences) closed(families []byte, flags uint32) *transaction {
+	var t transaction
+	for _, family := range families {
+		t.removeTable(family, f.name)
+		t.add(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, family,
+			textAttr(unix.NFTA_TABLE_NAME, f.name), uint32Attr(unix.NFTA_TABLE_FLAGS, flags))
+		t.addSet(family, f.name, armedSet, unix.NFT_SET_TIMEOUT)
+		t.addSet(family, f.name, onMap, unix.NFT_SET_MAP)
+		t.addChain(family, f.name, checkChain)
+		for _, rule := range check() {
+			t.addRule(family, f.name, checkChain, rule)
+		}
+		for _, h := range f.hooks(family) {
+			t.addChain(family, f.name, h.name, hook(h.hook), textAttr(unix.NFTA_CHAIN_TYPE, "filter"))
+			t.addMatches(family, f.name, h)
+		}
+	}
+	return &t
+}
+
+// egress puts an egress chain on l, or its rules anew where there is one: the
+// kernel takes the chain away with its interface, and the number may come again.
+func (f *fences) egress(l link) *transaction {
+	const netdev = unix.NFPROTO_NETDEV
+	h := hooked{fmt.Sprintf("egress-%d", l.index), unix.NF_NETDEV_EGRESS, f.announcements()}
+	var t transaction
+	t.addChain(netdev, f.name, h.name,
+		hook(h.hook, textAttr(unix.NFTA_HOOK_DEV, l.name)), textAttr(unix.NFTA_CHAIN_TYPE, "filter"))
+	t.add(unix.NFT_MSG_DELRULE, 0, netdev, textAttr(unix.NFTA_RULE_TABLE, f.name), textAttr(unix.NFTA_RULE_CHAIN, h.name))
+	t.addMatches(netdev, f.name, h)
+	return &t
+}
+
+// check lets pass what is on and armed, and drops the rest. Where nothing is on,
+// or what is on has expired, a lookup ends the first rule.
+func check() [][]expr.Any {
+	return [][]expr.Any{{
+		&expr.Immediate{Register: 1, Data: key(0)},
+		&expr.Lookup{SourceRegister: 1, DestRegister: 1, IsDestRegSet: true, SetName: onMap},
+		&expr.Lookup{SourceRegister: 1, SetName: armedSet},
+		&expr.Verdict{Kind: expr.VerdictReturn},
+	}, {
+		&expr.Verdict{Kind: expr.VerdictDrop},
+	}}
+}
+
+// hooks are the chains of a family that do not depend on an interface.
+func (f *fences) hooks(family byte) []hooked {
+	switch {
+	case family == unix.NFPROTO_ARP:
+		return []hooked{
+			// Requests for the VIP, except those that announce it elsewhere.
+			{"input", arpIn, [][]expr.Any{join(
+				is(header(arpOp, 2), expr.CmpOpEq, 0, arpRequest),
+				is(header(arpTarget, 4), expr.CmpOpEq, f.vip.AsSlice()...),
+				is(header(arpSender, 4), expr.CmpOpNeq, f.vip.AsSlice()...))}},
+			// On whatever interface: Linux answers for all its addresses on each.
+			{"output", arpOut, [][]expr.Any{
+				is(header(arpSender, 4), expr.CmpOpEq, f.vip.AsSlice()...)}},
+		}
+	case family == unix.NFPROTO_INET && f.vip.Is4():
+		return f.packets(unix.NFPROTO_IPV4, 12, 16)
+	case family == unix.NFPROTO_INET:
+		chains := f.packets(unix.NFPROTO_IPV6, 8, 24)
+		v6 := isMeta(expr.MetaKeyNFPROTO, unix.NFPROTO_IPV6)
+		chains[0].matches = append(chains[0].matches, f.neighbour(v6, solicitation))
+		chains[1].matches = append(chains[1].matches, f.neighbour(v6, advertisement))
+		return chains
+	}
+	return nil
+}
+
+// packets are those to the VIP that this host takes in, and those from it that
+// this host makes; not those on lo: local clients are nobody's second owner.
+func (f *fences) packets(protocol byte, source, destination uint32) []hooked {
+	notLoopback := func(k expr.MetaKey) []expr.Any {
+		return is(&expr.Meta{Key: k, Register: 1}, expr.CmpOpNeq, binary.NativeEndian.AppendUint32(nil, loopback)...)
+	}
+	version := isMeta(expr.MetaKeyNFPROTO, protocol)
+	vip, n := f.vip.AsSlice(), uint32(f.vip.BitLen()/8)
+	return []hooked{
+		{"input", unix.NF_INET_LOCAL_IN, [][]expr.Any{join(
+			version, is(header(destination, n), expr.CmpOpEq, vip...), notLoopback(expr.MetaKeyIIF))}},
+		{"output", unix.NF_INET_LOCAL_OUT, [][]expr.Any{join(
+			version, is(header(source, n), expr.CmpOpEq, vip...), notLoopback(expr.MetaKeyOIF))}},
+	}
+}
+
+// announcements are what packet sockets send, past the other tables.
+func (f *fences) announcements() [][]expr.Any {
+	if f.vip.Is6() {
+		return [][]expr.Any{f.neighbour(isMeta(expr.MetaKeyPROTOCOL, 0x86, 0xdd), advertisement)} // ETH_P_IPV6
+	}
+	return [][]expr.Any{join(
+		isMeta(expr.MetaKeyPROTOCOL, 0x08, 0x06), // ETH_P_ARP
+		is(header(arpSender, 4), expr.CmpOpEq, f.vip.AsSlice()...))}
+}
+
+// neighbour matches, beside what says that a packet is IPv6, a message of
+// Neighbour Discovery about the VIP.
+func (f *fences) neighbour(v6 []expr.Any, kind byte) []expr.Any {
+	message := func(offset, n uint32) expr.Any {
+		return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: n}
+	}
+	return join(
+		v6, isMeta(expr.MetaKeyL4PROTO, unix.IPPROTO_ICMPV6),
+		is(message(0, 1), expr.CmpOpEq, kind),
+		is(message(ndTarget, 16), expr.CmpOpEq, f.vip.AsSlice()...))
+}
+
+// header loads bytes of the network header.
+func header(offset, n uint32) expr.Any {
+	return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: n}
+}
+
+// is compares what load loads.
+func is(load expr.Any, op expr.CmpOp, data ...byte) []expr.Any {
+	return []expr.Any{load, &expr.Cmp{Register: 1, Op: op, Data: data}}
+}
+
+// isMeta compares what the kernel knows of a packet.
+func isMeta(k expr.MetaKey, data ...byte) []expr.Any {
+	return is(&expr.Meta{Key: k, Register: 1}, expr.CmpOpEq, data...)
+}
+
+func join(parts ...[]expr.Any) (all []expr.Any) {
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// removeTable removes a table that may be missing: what is not there can't be
+// removed, so it is added first.
+func (t *transaction) removeTable(family byte, name string) {
+	t.add(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, family, textAttr(unix.NFTA_TABLE_NAME, name))
+	t.add(unix.NFT_MSG_DELTABLE, 0, family, textAttr(unix.NFTA_TABLE_NAME, name))
+}
+
+// addSet adds a set, or map, of marks.
+func (t *transaction) addSet(family byte, table, name string, flags uint32) {
+	attrs := []*nl.RtAttr{
+		textAttr(unix.NFTA_SET_TABLE, table), textAttr(unix.NFTA_SET_NAME, name),
+		uint32Attr(unix.NFTA_SET_FLAGS, flags), uint32Attr(unix.NFTA_SET_ID, uint32(len(t.requests))),
+		uint32Attr(unix.NFTA_SET_KEY_TYPE, markType), uint32Attr(unix.NFTA_SET_KEY_LEN, 4),
+	}
+	if flags&unix.NFT_SET_MAP != 0 {
+		attrs = append(attrs, uint32Attr(unix.NFTA_SET_DATA_TYPE, markType), uint32Attr(unix.NFTA_SET_DATA_LEN, 4))
+	}
+	t.add(unix.NFT_MSG_NEWSET, unix.NLM_F_CREATE|unix.NLM_F_EXCL, family, attrs...)
+}
+
+// addElement adds one element, with a value in a map and a timeout where one is
+// given. The kernel counts milliseconds from the moment of this message.
+func (t *transaction) addElement(family byte, table, set string, flags int, key, value []byte, timeout time.Duration) {
+	data := func(b []byte) *nl.RtAttr { return nl.NewRtAttr(unix.NFTA_DATA_VALUE, b) }
+	attrs := []*nl.RtAttr{nested(unix.NFTA_SET_ELEM_KEY, data(key))}
+	if value != nil {
+		attrs = append(attrs, nested(unix.NFTA_SET_ELEM_DATA, data(value)))
+	}
+	if timeout > 0 {
+		attrs = append(attrs, nl.NewRtAttr(unix.NFTA_SET_ELEM_TIMEOUT, nl.BEUint64Attr(uint64(timeout.Milliseconds()))))
+	}
+	t.add(unix.NFT_MSG_NEWSETELEM, flags, family,
+		textAttr(unix.NFTA_SET_ELEM_LIST_TABLE, table), textAttr(unix.NFTA_SET_ELEM_LIST_SET, set),
+		nested(unix.NFTA_SET_ELEM_LIST_ELEMENTS, nested(unix.NFTA_LIST_ELEM, attrs...)))
+}
+
+// flushSet removes all elements of a set.
+func (t *transaction) flushSet(family byte, table, set string) {
+	t.add(unix.NFT_MSG_DELSETELEM, 0, family,
+		textAttr(unix.NFTA_SET_ELEM_LIST_TABLE, table), textAttr(unix.NFTA_SET_ELEM_LIST_SET, set))
+}
+
+func (t *transaction) addChain(family byte, table, name string, base ...*nl.RtAttr) {
+	t.add(unix.NFT_MSG_NEWCHAIN, unix.NLM_F_CREATE, family,
+		append([]*nl.RtAttr{textAttr(unix.NFTA_CHAIN_TABLE, table), textAttr(unix.NFTA_CHAIN_NAME, name)}, base...)...)
+}
+
+// hook is where a chain begins, at the priority of ordinary filters: what one
+// chain drops, no other brings back.
+func hook(number uint32, device ...*nl.RtAttr) *nl.RtAttr {
+	return nested(unix.NFTA_CHAIN_HOOK, append([]*nl.RtAttr{
+		uint32Attr(unix.NFTA_HOOK_HOOKNUM, number),
+		uint32Attr(unix.NFTA_HOOK_PRIORITY, uint32(*nftables.ChainPriorityFilter))}, device...)...)
+}
+
+// addMatches sends to the check what h matches.
+func (t *transaction) addMatches(family byte, table string, h hooked) {
+	for _, m := range h.matches {
+		t.addRule(family, table, h.name, join(m, []expr.Any{&expr.Verdict{Kind: expr.VerdictJump, Chain: checkChain}}))
+	}
+}
+
+func (t *transaction) addRule(family byte, table, chain string, rule []expr.Any) {
+	var list []*nl.RtAttr
+	for _, e := range rule {
+		b, err := expr.Marshal(family, e)
+		t.err = errors.Join(t.err, err)
+		list = append(list, nl.NewRtAttr(unix.NFTA_LIST_ELEM|unix.NLA_F_NESTED, b))
+	}
+	t.add(unix.NFT_MSG_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_APPEND, family,
+		textAttr(unix.NFTA_RULE_TABLE, table), textAttr(unix.NFTA_RULE_CHAIN, chain),
+		nested(unix.NFTA_RULE_EXPRESSIONS, list...))
+}
