@@ -26,11 +26,17 @@ type fences struct {
 	name string
 	vip  netip.Addr
 
+	flags []uint32 // for the tables: the first that the kernel takes
+
 	mu       sync.Mutex    // a transaction at a time
 	socket   *filterSocket // makes the tables and owns them; nil: before prepare, after close
 	families []byte        // those with a table; nil: not built
 	noEgress error         // why there is no table in family netdev
 	link     link          // the last one followed
+}
+
+func newFences(cfg Config) *fences {
+	return &fences{name: FencePrefix + cfg.Name, vip: cfg.Address, flags: []uint32{tableOwner | tablePersist, 0}}
 }
 
 // errIdle says that Run does not run: only it opens the socket, since it is the
@@ -60,7 +66,7 @@ func (f *fences) build() error {
 	}
 	var err error
 	for i, families := range tries {
-		for _, flags := range []uint32{tableOwner | tablePersist, 0} {
+		for _, flags := range f.flags {
 			if err = f.socket.commit(f.closed(families, flags)); err == nil {
 				f.families = families
 				f.refollow()

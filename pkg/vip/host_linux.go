@@ -15,7 +15,7 @@ func newHost(cfg Config) *linuxHost {
 	return &linuxHost{
 		addresses:    &addresses{vip: cfg.Address, lifetime: cfg.Lifetime},
 		redirects:    &redirects{name: TablePrefix + cfg.Name, vip: cfg.Address, redirects: cfg.Redirects},
-		fences:       &fences{name: FencePrefix + cfg.Name, vip: cfg.Address},
+		fences:       newFences(cfg),
 		arpAnnouncer: &arpAnnouncer{vip: cfg.Address},
 		cfg:          cfg,
 	}
