@@ -51,7 +51,7 @@ func fenced(t *testing.T, vip netip.Addr) *fenceRig {
 	t.Cleanup(r.linuxHost.close)
 	r.host.echo(t, netip.AddrPortFrom(vip, echoPort))
 	r.wire = r.peer.wire(t, peerIf, vip)
-	asks := questions(r.wire.ifi.HardwareAddr, r.hardwareAddr(hostIf), asker, vip, echoPort)
+	asks := questions(r.wire.ifi.HardwareAddr, r.host.hardwareAddr(t, hostIf), asker, vip, echoPort)
 	for kind := range asks {
 		r.kinds = append(r.kinds, kind)
 	}
@@ -76,18 +76,6 @@ func (r *fenceRig) setUp() (err error) {
 	}
 	_, err = r.assign(r.on, time.Now().Add(time.Minute))
 	return err
-}
-
-func (r *fenceRig) hardwareAddr(name string) (hw net.HardwareAddr) {
-	r.Helper()
-	r.host.do(r.T, func() error {
-		ifi, err := net.InterfaceByName(name)
-		if err == nil {
-			hw = ifi.HardwareAddr
-		}
-		return err
-	})
-	return hw
 }
 
 // transit is what an answer may take from the fence to the wire when its process
@@ -224,7 +212,7 @@ func TestKernelFenceAnnouncements(t *testing.T) {
 			r := fenced(t, vip)
 			r.wire.asking(nil)
 			sender := r.host.wire(t, hostIf, vip)
-			hw := r.hardwareAddr(hostIf)
+			hw := r.host.hardwareAddr(t, hostIf)
 			sender.asking(map[string][]byte{
 				"":  ethernetFrame(hw, broadcastHW, unix.ETH_P_ARP, arpBody(2, hw, testVIP, hw, testVIP)),
 				"6": unsolicited(hw, netip.MustParseAddr("fd00:99::1"), testVIP6),
@@ -271,7 +259,7 @@ func TestKernelFenceOtherInterface(t *testing.T) {
 	r.peer.do(t, func() error { return configure("peer1", "10.98.0.2/24") })
 	r.host.carrier(t, "vip1")
 	other := r.peer.wire(t, "peer1", testVIP)
-	asks := questions(other.ifi.HardwareAddr, r.hardwareAddr("vip1"), netip.MustParseAddr("10.98.0.2"), testVIP, echoPort)
+	asks := questions(other.ifi.HardwareAddr, r.host.hardwareAddr(t, "vip1"), netip.MustParseAddr("10.98.0.2"), testVIP, echoPort)
 	other.asking(asks)
 	start := time.Now()
 	<-time.After(grace)

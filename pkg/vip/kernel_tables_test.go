@@ -80,7 +80,7 @@ func TestKernelFenceIsMended(t *testing.T) {
 				t.Fatal(err)
 			}
 			sender := r.host.wire(t, hostIf, testVIP)
-			hw := r.hardwareAddr(hostIf)
+			hw := r.host.hardwareAddr(t, hostIf)
 			sender.asking(map[string][]byte{"": ethernetFrame(hw, broadcastHW, unix.ETH_P_ARP, arpBody(2, hw, testVIP, hw, testVIP))})
 			open := time.Now()
 			if !r.wire.until(open, open.Add(10*time.Second), append(r.kinds, "announcement")...) {
