@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,16 +28,28 @@ type fences struct {
 	vip  netip.Addr
 
 	flags []uint32 // for the tables: the first that the kernel takes
+	dial  func() (filter, error)
 
-	mu       sync.Mutex    // a transaction at a time
-	socket   *filterSocket // makes the tables and owns them; nil: before prepare, after close
-	families []byte        // those with a table; nil: not built
-	noEgress error         // why there is no table in family netdev
-	link     link          // the last one followed
+	mu       sync.Mutex // a transaction at a time
+	socket   filter     // makes the tables and owns them; nil: before prepare, after close
+	families []byte     // those with a table; nil: not built
+	noEgress error      // why there is no egress chain
+	link     link       // the last one followed
+}
+
+// filter is where transactions go.
+type filter interface {
+	// commit returns when the kernel has done t; an error does not say that it
+	// has not.
+	commit(t *transaction) error
+	hangUp()
 }
 
 func newFences(cfg Config) *fences {
-	return &fences{name: FencePrefix + cfg.Name, vip: cfg.Address, flags: []uint32{tableOwner | tablePersist, 0}}
+	return &fences{
+		name: FencePrefix + cfg.Name, vip: cfg.Address,
+		flags: []uint32{tableOwner | tablePersist, 0}, dial: dialFilter,
+	}
 }
 
 // errIdle says that Run does not run: only it opens the socket, since it is the
@@ -47,7 +60,7 @@ func (f *fences) prepare() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.socket == nil {
-		s, err := openFilterSocket()
+		s, err := f.dial()
 		if err != nil {
 			return f.judge(err)
 		}
@@ -56,31 +69,37 @@ func (f *fences) prepare() error {
 	return f.build()
 }
 
-// build makes the tables, closed, in place of any of their names. Called with mu.
+// build makes the tables, closed, in place of any of their names. Without one in
+// family netdev only announcements go unguarded. Called with mu.
 func (f *fences) build() error {
-	const arp, inet, netdev = unix.NFPROTO_ARP, unix.NFPROTO_INET, unix.NFPROTO_NETDEV
-	f.families = nil
-	tries := [][]byte{{arp, inet, netdev}, {arp, inet}}
+	needed := []byte{unix.NFPROTO_ARP, unix.NFPROTO_INET}
 	if f.vip.Is6() {
-		tries = [][]byte{{inet, netdev}, {inet}}
+		needed = needed[1:]
 	}
-	var err error
-	for i, families := range tries {
-		for _, flags := range f.flags {
-			if err = f.socket.commit(f.closed(families, flags)); err == nil {
-				f.families = families
-				f.refollow()
-				return nil
-			}
-			if !lacksPiece(err) {
-				return f.judge(err)
-			}
-		}
-		if i == 0 {
-			f.noEgress = fmt.Errorf("make table netdev %s: %w; the kernel lacks CONFIG_NF_TABLES_NETDEV", f.name, err)
+	f.families = nil
+	all := append(slices.Clone(needed), unix.NFPROTO_NETDEV)
+	err := f.make(all)
+	if lacksPiece(err) {
+		f.noEgress = fmt.Errorf("make table netdev %s: %w; the kernel lacks CONFIG_NF_TABLES_NETDEV", f.name, err)
+		all = needed
+		err = f.make(all)
+	}
+	if err != nil {
+		return f.judge(err)
+	}
+	f.families = all
+	f.refollow()
+	return nil
+}
+
+// make makes the tables with the best flags that this kernel takes.
+func (f *fences) make(families []byte) (err error) {
+	for _, flags := range f.flags {
+		if err = f.socket.commit(f.closed(families, flags)); !lacksPiece(err) {
+			break
 		}
 	}
-	return f.judge(err)
+	return err
 }
 
 // refollow brings back what a rebuilt fence has forgotten.
@@ -92,7 +111,9 @@ func (f *fences) refollow() {
 
 // lacksPiece reports whether err, of a transaction that needs nothing but what
 // it makes itself, says that the kernel lacks a piece.
-func lacksPiece(err error) bool { return errors.Is(err, unix.ENOENT) || lacksTables(err) }
+func lacksPiece(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EAFNOSUPPORT) || lacksTables(err)
+}
 
 // judge tells what the kernel lacks from what went wrong.
 func (f *fences) judge(err error) error {
@@ -225,7 +246,7 @@ func (f *fences) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.socket != nil {
-		f.socket.close()
+		f.socket.hangUp()
 	}
 	f.socket, f.families, f.link, f.noEgress = nil, nil, link{}, nil
 }

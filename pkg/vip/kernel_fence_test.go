@@ -48,7 +48,7 @@ func fenced(t *testing.T, vip netip.Addr) *fenceRig {
 	cfg.Address, cfg.Interface, cfg.Lifetime = vip, hostIf, time.Minute
 	r.linuxHost = newHost(cfg)
 	r.host.do(t, r.setUp)
-	t.Cleanup(r.linuxHost.close)
+	t.Cleanup(r.close)
 	r.host.echo(t, netip.AddrPortFrom(vip, echoPort))
 	r.wire = r.peer.wire(t, peerIf, vip)
 	asks := questions(r.wire.ifi.HardwareAddr, r.host.hardwareAddr(t, hostIf), asker, vip, echoPort)
@@ -287,7 +287,7 @@ func TestKernelFenceOfStandby(t *testing.T) {
 				ip := net.IP(vip.AsSlice())
 				return netlink.AddrDel(l, &netlink.Addr{IPNet: &net.IPNet{IP: ip, Mask: net.CIDRMask(vip.BitLen(), vip.BitLen())}})
 			})
-			r.linuxHost.close() // as if its process had been killed
+			r.close() // as if its process had been killed
 			r.peer.do(t, func() error { return addPrefix(peerIf, fmt.Sprintf("%s/%d", vip, vip.BitLen()), nodad) })
 			at := netip.AddrPortFrom(vip, 8).String()
 			r.peer.serve(t, at, "elsewhere")
@@ -318,7 +318,7 @@ func (r *fenceRig) moves(vip netip.Addr) {
 	for timeout := time.After(10 * time.Second); ; {
 		select {
 		case u := <-updates:
-			if u.Neigh.IP.Equal(vip.AsSlice()) && u.Neigh.HardwareAddr.String() == hw.String() {
+			if u.IP.Equal(vip.AsSlice()) && u.HardwareAddr.String() == hw.String() {
 				return
 			}
 		case <-timeout:

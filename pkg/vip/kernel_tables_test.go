@@ -46,7 +46,7 @@ func (r *fenceRig) ownerless() {
 	if err := r.unfence(); err != nil {
 		r.Fatal(err)
 	}
-	r.fences.flags = []uint32{0}
+	r.flags = []uint32{0}
 	if err := r.prepare(); err != nil {
 		r.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestKernelFenceIsOwned(t *testing.T) {
 	if !r.wire.until(start, start.Add(10*time.Second), r.kinds...) {
 		t.Error("it answers no more")
 	}
-	r.linuxHost.close()
+	r.close()
 	if got := allTables(t, r.host); len(got) != 3 {
 		t.Errorf("tables that persist: %v", got)
 	}

@@ -219,14 +219,9 @@ func deleteTable(t *nftables.Table) error {
 
 // tableName is how nft names a table of ours.
 func tableName(t *nftables.Table) string {
-	family := "inet"
-	switch t.Family {
-	case nftables.TableFamilyARP:
-		family = "arp"
-	case nftables.TableFamilyNetdev:
-		family = "netdev"
-	}
-	return family + " " + t.Name
+	return map[nftables.TableFamily]string{
+		nftables.TableFamilyARP: "arp ", nftables.TableFamilyINet: "inet ", nftables.TableFamilyNetdev: "netdev ",
+	}[t.Family] + t.Name
 }
 
 // explain adds to an error of nf_tables what to do about it.

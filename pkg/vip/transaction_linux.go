@@ -63,7 +63,7 @@ func nested(kind int, attrs ...*nl.RtAttr) *nl.RtAttr {
 // is its own. It needs a lock around its use.
 type filterSocket struct{ fd int }
 
-func openFilterSocket() (*filterSocket, error) {
+func dialFilter() (filter, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, err
@@ -75,11 +75,10 @@ func openFilterSocket() (*filterSocket, error) {
 	return &filterSocket{fd}, nil
 }
 
-func (s *filterSocket) close() { _ = unix.Close(s.fd) }
+func (s *filterSocket) hangUp() { _ = unix.Close(s.fd) }
 
-// commit returns when the kernel has done t; an error does not say that it has
-// not. Only the last message asks for an acknowledgement; each that fails is
-// told without.
+// commit sends t. Only the last message asks for an acknowledgement; each that
+// fails is told without.
 func (s *filterSocket) commit(t *transaction) error {
 	if t.err != nil {
 		return t.err
@@ -124,7 +123,7 @@ func (s *filterSocket) answers(last uint32) error {
 		case err != nil:
 			return fmt.Errorf("read the answer of nf_tables: %w", err)
 		default:
-			refused, ack := parseAnswers(buf[:n], last)
+			ack, refused := parseAnswers(buf[:n], last)
 			acknowledged = acknowledged || ack
 			if first == nil {
 				first = refused
@@ -133,12 +132,12 @@ func (s *filterSocket) answers(last uint32) error {
 	}
 }
 
-// parseAnswers returns the first error among the answers in b, and whether the
-// message with the sequence number last has been acknowledged.
-func parseAnswers(b []byte, last uint32) (refused error, acknowledged bool) {
+// parseAnswers returns whether the message with the sequence number last has been
+// acknowledged, and the first error among the answers in b.
+func parseAnswers(b []byte, last uint32) (acknowledged bool, refused error) {
 	msgs, err := syscall.ParseNetlinkMessage(b)
 	if err != nil {
-		return fmt.Errorf("parse the answer of nf_tables: %w", err), false
+		return false, fmt.Errorf("parse the answer of nf_tables: %w", err)
 	}
 	for _, m := range msgs {
 		if m.Header.Type != unix.NLMSG_ERROR || len(m.Data) < 4 {
@@ -151,5 +150,5 @@ func parseAnswers(b []byte, last uint32) (refused error, acknowledged bool) {
 			refused = unix.Errno(-code)
 		}
 	}
-	return refused, acknowledged
+	return acknowledged, refused
 }

@@ -2,6 +2,7 @@ package vip
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 	"testing"
 
@@ -30,7 +31,7 @@ func TestParseAnswers(t *testing.T) {
 		"first error counts": {slices.Concat(answer(5, unix.ENOENT), answer(6, unix.EPERM), answer(7, 0)), unix.ENOENT, true},
 		"nothing":            {nil, nil, false},
 	} {
-		if got, ack := parseAnswers(test.b, 7); got != test.want || ack != test.ack {
+		if ack, got := parseAnswers(test.b, 7); !errors.Is(got, test.want) || ack != test.ack {
 			t.Errorf("%s: %v, acknowledged %v", name, got, ack)
 		}
 	}
@@ -41,7 +42,7 @@ func FuzzParseAnswers(f *testing.F) {
 	f.Add(answer(7, unix.EPERM), uint32(8))
 	f.Add([]byte{1, 0, 0, 0}, uint32(0))
 	f.Fuzz(func(t *testing.T, b []byte, last uint32) {
-		if _, ack := parseAnswers(b, last); ack && len(b) < unix.SizeofNlMsghdr+4 {
+		if ack, _ := parseAnswers(b, last); ack && len(b) < unix.SizeofNlMsghdr+4 {
 			t.Errorf("%x acknowledges", b)
 		}
 	})
