@@ -3,6 +3,7 @@ package app
 import (
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/pkg/election"
@@ -42,7 +43,7 @@ func newCluster(cfg *config.Config, self config.Peer, floats []*float, m metrics
 	for _, f := range floats {
 		vips = append(vips, election.VIP{
 			Name: f.cfg.Name, Rank: rank(f.cfg, cfg.Cluster.Peers, self.Name),
-			Hold: f.manager.Hold, Withdraw: f.withdraw,
+			Hold: func(term uint64, deadline time.Time) { f.manager.Hold(term, 0, deadline) }, Withdraw: f.withdraw,
 		})
 	}
 	var err error

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/google/nftables"
@@ -11,15 +12,20 @@ import (
 
 // Cleanup removes every address and table that is marked as ours from the
 // network namespace of the calling thread, and nothing else: what a killed
-// daemon left. It logs each one. It is for a time when no Manager runs: a table
-// that a running process owns is an error, and then no address is touched.
+// daemon left. It logs each one. It is for a time when no Manager runs: a redirect
+// that a running process owns is an error, and then no address is touched. A
+// fence goes last, and only when no address of ours is left.
 func Cleanup(log *slog.Logger) error {
-	// The tables first: one that is refused belongs to a daemon that lives, and
+	// The redirects first: one that is refused belongs to a daemon that lives, and
 	// so does the address.
-	if err := cleanTables(log); err != nil {
+	if err := cleanTables(log, TablePrefix, nftables.TableFamilyINet); err != nil {
 		return err
 	}
-	return cleanAddresses(log)
+	if err := cleanAddresses(log); err != nil {
+		return err
+	}
+	return cleanTables(log, FencePrefix,
+		nftables.TableFamilyARP, nftables.TableFamilyINet, nftables.TableFamilyNetdev)
 }
 
 func cleanAddresses(log *slog.Logger) error {
@@ -41,12 +47,13 @@ func cleanAddresses(log *slog.Logger) error {
 	return errors.Join(errs...)
 }
 
-func cleanTables(log *slog.Logger) error {
+// cleanTables removes the tables of the families whose names begin with prefix.
+func cleanTables(log *slog.Logger, prefix string, families ...nftables.TableFamily) error {
 	conn, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("list tables: %w", explain(err))
 	}
-	tables, err := conn.ListTablesOfFamily(nftables.TableFamilyINet)
+	tables, err := conn.ListTables()
 	if lacksTables(err) {
 		return nil // so there is none of ours
 	}
@@ -55,14 +62,14 @@ func cleanTables(log *slog.Logger) error {
 	}
 	var errs []error
 	for _, t := range tables {
-		if t.Family != nftables.TableFamilyINet || !strings.HasPrefix(t.Name, TablePrefix) {
+		if !slices.Contains(families, t.Family) || !strings.HasPrefix(t.Name, prefix) {
 			continue
 		}
 		if err := deleteTable(t); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		log.Info("left table removed", "table", "inet "+t.Name)
+		log.Info("left table removed", "table", tableName(t))
 	}
 	return errors.Join(errs...)
 }

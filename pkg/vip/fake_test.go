@@ -26,10 +26,13 @@ type fakeHost struct {
 	expires  time.Time                // of the address; zero: not there
 	rules    bool
 	lifetime time.Duration
+	armed    map[uint64]time.Time // attempts, and when they end
+	on       uint64               // the attempt that counts; 0: none
 }
 
 func newFakeHost() *fakeHost {
-	return &fakeHost{fail: map[string]error{}, slow: map[string]time.Duration{}, lifetime: time.Second}
+	return &fakeHost{fail: map[string]error{}, slow: map[string]time.Duration{},
+		lifetime: time.Second, armed: map[uint64]time.Time{}}
 }
 
 // call notes a call, takes its time and returns its error.
@@ -105,8 +108,57 @@ func (f *fakeHost) announce(_ link, deadline time.Time) (int, int) {
 
 func (f *fakeHost) close() { _ = f.call("close") }
 
-// take returns the calls since the last take.
-func (f *fakeHost) take() []string {
+func (f *fakeHost) prepare() error { return f.call("prepare") }
+
+func (f *fakeHost) arm(attempt uint64, lease time.Duration) error {
+	until := time.Now().Add(lease)
+	if err := f.call("arm"); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.armed[attempt] = until
+	return nil
+}
+
+func (f *fakeHost) follow(link) error { return f.call("follow") }
+
+func (f *fakeHost) open(attempt uint64, deadline time.Time) error {
+	if err := f.call("open", deadline); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.on = attempt
+	return nil
+}
+
+func (f *fakeHost) shut() error {
+	if err := f.call("shut"); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.on = 0
+	return nil
+}
+
+func (f *fakeHost) unfence() error { return f.call("unfence") }
+
+// background are calls that most tests do not look at.
+var background = []string{"prepare", "arm", "follow", "unfence"}
+
+// take returns the calls since the last take, but for the background.
+func (f *fakeHost) take() (calls []string) {
+	for _, c := range f.takeAll() {
+		if !slices.Contains(background, c) {
+			calls = append(calls, c)
+		}
+	}
+	return calls
+}
+
+func (f *fakeHost) takeAll() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	calls := f.calls
@@ -127,10 +179,10 @@ func (f *fakeHost) slows(name string, by time.Duration) {
 }
 
 // holds reports what would answer for the VIP.
-func (f *fakeHost) holds() (address, rules bool) {
+func (f *fakeHost) holds() (address, rules, open bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return !past(f.expires), f.rules
+	return !past(f.expires), f.rules, f.on != 0 && !past(f.armed[f.on])
 }
 
 func testConfig() Config {

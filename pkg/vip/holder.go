@@ -21,16 +21,19 @@ type undo struct {
 // what comes next.
 type holder struct {
 	host     host
+	fence    *fence
 	log      *slog.Logger
 	sent     func(frames int)
 	lifetime time.Duration
 
 	term     uint64
+	attempt  uint64    // what the fence is, or is to be, switched to
 	deadline time.Time // zero: not to be held
 	undo     []undo    // what is, or may be, in place; undone from the end
 
 	link      link
 	assigned  bool
+	fenced    bool      // the fence stands before the address, switched to attempt
 	since     time.Time // of the last change of assigned
 	renewedAt time.Time // when the kernel was last asked to add or renew
 
@@ -43,7 +46,7 @@ type holder struct {
 }
 
 func newHolder(m *Manager) *holder {
-	return &holder{host: m.host, log: m.log, sent: m.sent, lifetime: m.cfg.Lifetime}
+	return &holder{host: m.host, fence: &m.fence, log: m.log, sent: m.sent, lifetime: m.cfg.Lifetime}
 }
 
 // hold takes the VIP or extends the time that it is held.
@@ -51,7 +54,7 @@ func (h *holder) hold(o order) {
 	if !o.deadline.After(h.deadline) || past(o.deadline) {
 		return
 	}
-	h.term, h.deadline = o.term, o.deadline
+	h.term, h.attempt, h.deadline = o.term, o.attempt, o.deadline
 	if !h.retryAt.IsZero() {
 		if h.unwind() != nil {
 			return // what is left of an earlier time goes first
@@ -63,6 +66,8 @@ func (h *holder) hold(o order) {
 }
 
 // take puts all in place, in order; when a step fails it takes back the others.
+// The fence comes after the address, so that it is closed before the address
+// goes; until it opens, the address is there and silent.
 func (h *holder) take() {
 	if err := h.place(); err != nil {
 		_ = h.unwind() // kept by fail and retried
@@ -80,6 +85,7 @@ func (h *holder) place() error {
 		return err
 	}
 	h.link = l
+	h.fence.follow(l)
 	h.undo = append(h.undo, undo{"remove redirect", h.host.unredirect})
 	if err := h.host.redirect(h.deadline); err != nil {
 		return err
@@ -88,7 +94,26 @@ func (h *holder) place() error {
 	_, err = h.host.assign(l, h.deadline)
 	h.renewedAt = time.Now()
 	h.assigned = err == nil
-	return err
+	if err != nil {
+		return err
+	}
+	h.undo = append(h.undo, undo{"close fence", h.shutFence})
+	return h.openFence()
+}
+
+// openFence switches the fence to the attempt of the order.
+func (h *holder) openFence() (err error) {
+	h.fenced, err = h.fence.open(h.attempt, h.deadline)
+	if err != nil {
+		return fmt.Errorf("open fence: %w", err)
+	}
+	return nil
+}
+
+func (h *holder) shutFence() error {
+	h.fence.shut()
+	h.fenced = false
+	return nil
 }
 
 func (h *holder) removeAddress() error {
@@ -99,12 +124,11 @@ func (h *holder) removeAddress() error {
 	return nil
 }
 
-// renewed starts the lifetime of the address anew. When that fails it takes all
-// back and returns false: what is taken anew may find another interface. When
-// the deadline has passed it leaves that to tick.
+// renewed switches the fence on and starts the lifetime of the address anew. When
+// that fails it takes all back and returns false: what is taken anew may find
+// another interface. When the deadline has passed it leaves that to tick.
 func (h *holder) renewed() bool {
-	added, err := h.host.assign(h.link, h.deadline)
-	h.renewedAt = time.Now()
+	added, err := h.renew()
 	switch {
 	case err == nil && added:
 		h.log.Warn("VIP was gone from its interface and has been put back", "interface", h.link.name)
@@ -114,6 +138,22 @@ func (h *holder) renewed() bool {
 		return h.unwind() != nil
 	}
 	return true
+}
+
+func (h *holder) renew() (added bool, err error) {
+	if err := h.openFence(); err != nil {
+		return false, err
+	}
+	added, err = h.host.assign(h.link, h.deadline)
+	h.renewedAt = time.Now()
+	return added, err
+}
+
+// announceAnew begins the announcements again, if the VIP is held.
+func (h *holder) announceAnew() {
+	if !h.announceAt.IsZero() {
+		h.restartAnnouncements()
+	}
 }
 
 func (h *holder) restartAnnouncements() {
@@ -168,7 +208,7 @@ func (h *holder) retryOrGiveUp() {
 		return
 	}
 	h.log.Error("VIP not removed by us; its lifetime has passed", "err", h.err)
-	h.undo, h.assigned, h.since = nil, false, time.Now()
+	h.undo, h.assigned, h.fenced, h.since = nil, false, false, time.Now()
 }
 
 // retry tries a failed removal again.
@@ -218,6 +258,7 @@ func (h *holder) status() Status {
 	return Status{
 		Interface: h.link.name,
 		Assigned:  h.assigned,
+		Fenced:    h.assigned && h.fenced,
 		Since:     h.since,
 		Term:      h.term,
 		Deadline:  h.deadline,

@@ -168,7 +168,7 @@ func TestKernelForeignAddressWhileHeld(t *testing.T) {
 	k.hold(time.Minute)
 	k.host.do(t, func() error { return addPrefix(hostIf, "10.99.0.10/24", func(*netlink.Addr) {}) })
 	w := k.host.watch(t)
-	k.Hold(1, time.Now().Add(2*time.Minute))
+	k.Hold(1, k.arm(2*time.Minute), time.Now().Add(2*time.Minute))
 	w.wait(unix.RTM_DELADDR, testVIP)
 	k.withdraw()
 	if got := k.host.addressesOf(t, testVIP); len(got) != 1 || got[0].prefix != 24 {

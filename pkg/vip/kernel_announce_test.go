@@ -30,7 +30,7 @@ func TestKernelAnnouncements(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.hold(time.Minute)
-	hw := k.hardwareAddr()
+	hw := k.host.hardwareAddr(t, hostIf)
 	for _, want := range []struct {
 		op     arp.Operation
 		target net.HardwareAddr
@@ -44,18 +44,6 @@ func TestKernelAnnouncements(t *testing.T) {
 			t.Errorf("frame from %s to %s", frame.Source, frame.Destination)
 		}
 	}
-}
-
-func (k *kernelRig) hardwareAddr() (hw net.HardwareAddr) {
-	k.Helper()
-	k.host.do(k.T, func() error {
-		ifi, err := net.InterfaceByName(hostIf)
-		if err == nil {
-			hw = ifi.HardwareAddr
-		}
-		return err
-	})
-	return hw
 }
 
 // readARP returns the next ARP of the VIP.

@@ -15,8 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tables returns the names of the host's nftables tables.
+// tables returns the names of the host's nftables tables, but for fences.
 func tables(t *testing.T, n namespace) (names []string) {
+	t.Helper()
+	for _, name := range allTables(t, n) {
+		if !strings.HasPrefix(name, FencePrefix) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func allTables(t *testing.T, n namespace) (names []string) {
 	t.Helper()
 	n.do(t, func() error {
 		conn, err := nftables.New()

@@ -17,16 +17,21 @@ type kernelRig struct {
 	*testing.T
 	*Manager
 	host, peer namespace
-	taken      taken
+	said       said
+	attempt    uint64
 }
 
-// taken is a log that says when the VIP has been taken. The kernel's own word,
-// RTM_NEWADDR, comes a little before the address has its route.
-type taken chan struct{}
+// said is a log that says when the VIP can be armed and when it has been taken.
+// The kernel's own word, RTM_NEWADDR, comes a little before the address has its
+// route.
+type said struct{ built, taken chan struct{} }
 
-func (c taken) Write(line []byte) (int, error) {
-	if bytes.Contains(line, []byte("VIP taken")) {
-		c <- struct{}{}
+func (c said) Write(line []byte) (int, error) {
+	switch {
+	case bytes.Contains(line, []byte("kernel fence built")):
+		c.built <- struct{}{}
+	case bytes.Contains(line, []byte("VIP taken")):
+		c.taken <- struct{}{}
 	}
 	return len(line), nil
 }
@@ -35,8 +40,8 @@ func (c taken) Write(line []byte) (int, error) {
 func running(t *testing.T, cfg Config) *kernelRig {
 	t.Helper()
 	host, peer := cable(t)
-	said := make(taken, 100)
-	m, err := New(cfg, slog.New(slog.NewTextHandler(said, nil)), NewMetrics(prometheus.NewRegistry()))
+	says := said{make(chan struct{}, 100), make(chan struct{}, 100)}
+	m, err := New(cfg, slog.New(slog.NewTextHandler(says, nil)), NewMetrics(prometheus.NewRegistry()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,18 +53,36 @@ func running(t *testing.T, cfg Config) *kernelRig {
 			t.Error(err)
 		}
 	})
-	return &kernelRig{t, m, host, peer, said}
+	k := &kernelRig{T: t, Manager: m, host: host, peer: peer, said: says}
+	k.wait(says.built)
+	return k
+}
+
+func (k *kernelRig) wait(said chan struct{}) {
+	k.Helper()
+	select {
+	case <-said:
+	case <-time.After(10 * time.Second):
+		k.Fatalf("not built or not taken: %+v", k.Status())
+	}
+}
+
+// arm arms the next attempt.
+func (k *kernelRig) arm(d time.Duration) uint64 {
+	k.Helper()
+	k.attempt++
+	if _, err := k.Arm(k.attempt, d); err != nil {
+		k.Fatal(err)
+	}
+	return k.attempt
 }
 
 // hold takes the VIP.
 func (k *kernelRig) hold(d time.Duration) {
 	k.Helper()
-	k.Hold(1, time.Now().Add(d))
-	select {
-	case <-k.taken:
-	case <-time.After(10 * time.Second):
-		k.Fatalf("not taken: %+v", k.Status())
-	}
+	deadline := time.Now().Add(d)
+	k.Hold(1, k.arm(d), deadline)
+	k.wait(k.said.taken)
 }
 
 // keep takes the VIP as a lease does, and extends it until stop is called.
@@ -70,21 +93,25 @@ func (k *kernelRig) keep() (stop func()) {
 	k.hold(time.Second)
 	go func() {
 		defer close(done)
-		renew(ctx, k.Manager)
+		k.attempt = renew(ctx, k.Manager, k.attempt, time.Second)
 	}()
 	return func() { cancel(); <-done }
 }
 
-// renew extends the time that m holds the VIP, again and again.
-func renew(ctx context.Context, m *Manager) {
+// renew extends the time that m holds the VIP, again and again, with attempts
+// after the given one; it returns the last one.
+func renew(ctx context.Context, m *Manager, attempt uint64, lease time.Duration) uint64 {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		m.Hold(1, time.Now().Add(time.Second))
+		attempt++
+		if _, err := m.Arm(attempt, lease); err == nil {
+			m.Hold(1, attempt, time.Now().Add(lease))
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return
+			return attempt
 		}
 	}
 }

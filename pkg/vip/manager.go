@@ -23,6 +23,8 @@ func Linger(lifetime time.Duration) time.Duration { return lifetime + 1300*time.
 type Status struct {
 	Interface string    // where the address is or was last; "" before the first time
 	Assigned  bool      // the address is on Interface
+	Fenced    bool      // fence layer 2 is in force: the address answers only while an attempt is armed
+	FenceErr  error     // what this host lacks of layer 2: all, or the guard of announcements
 	Since     time.Time // of the last change of Assigned; zero before the first
 	Term      uint64    // of the last Hold that counted
 	Deadline  time.Time // until when the address is held; zero while it is not to be held
@@ -31,26 +33,28 @@ type Status struct {
 }
 
 // Manager holds one VIP. Make it with New, let Run live, and tell it what to do
-// with Hold and Withdraw. All methods are safe for concurrent use.
+// with Arm, Hold and Withdraw. All methods are safe for concurrent use.
 type Manager struct {
-	name string
-	host host
-	log  *slog.Logger
-	sent func(frames int)
-	cfg  Config
-	wake chan struct{} // one slot: something is in the mailbox
+	name  string
+	host  host
+	fence fence
+	log   *slog.Logger
+	sent  func(frames int)
+	cfg   Config
+	wake  chan struct{} // one slot: something is in the mailbox
 
 	mu      sync.Mutex // guards the fields below; never held during a kernel call
 	running bool
 	order   order        // the newest Hold that Run has not seen; zero: none
+	anew    bool         // an Announce that Run has not seen
 	waiters []chan error // Withdraws that Run has not answered
 	status  Status
 }
 
 // order is what one Hold asks for.
 type order struct {
-	term     uint64
-	deadline time.Time
+	term, attempt uint64
+	deadline      time.Time
 }
 
 // New returns a manager of the VIP in cfg. It starts nothing and asks the
@@ -71,24 +75,67 @@ func newManager(cfg Config, h host, log *slog.Logger, m *Metrics) *Manager {
 		cfg:  cfg,
 		wake: make(chan struct{}, 1),
 	}
+	mgr.fence.host, mgr.fence.log = h, mgr.log
 	m.watch(mgr)
 	return mgr
 }
 
+// Arm arms the fence for an attempt to get the lease: from some moment within
+// this call on, for the time of the lease (whole milliseconds, 1 or more), the
+// VIP may answer while a Hold has named that attempt. So whoever calls Arm, then
+// reads the clock, and then asks the voters for the lease, has a kernel that
+// closes the fence no later than the lease ends, whatever happens to this process.
+//
+// Each attempt has a number of its own, and numbers count up: one that was armed
+// before is refused, and so is one 64 below the highest. The kernel knows their
+// low 32 bits, which at 10 attempts a second come again after 13 years.
+//
+// linger is how long the VIP may go on answering after the lease when this
+// process is killed or frozen: 0, or, where the kernel lacks a piece of nf_tables,
+// Linger of the configured lifetime; the voters have to be asked for so much
+// more. Any other failure is an error, and then the lease must not be asked for.
+// It may say so and be wrong: an armed attempt that no Hold names opens nothing.
+// Tables that somebody else has removed are made again, closed.
+//
+// Arm waits for the kernel: less than a millisecond on an idle machine, as long
+// as it takes while others change large rulesets. It works while Run runs,
+// whether the VIP is held or not, beside everything else.
+func (m *Manager) Arm(attempt uint64, lease time.Duration) (linger time.Duration, err error) {
+	err = m.fence.arm(attempt, lease)
+	switch {
+	case errors.Is(err, errNoFence):
+		return Linger(m.cfg.Lifetime), nil
+	case err != nil:
+		return 0, fmt.Errorf("arm VIP %s: %w", m.name, err)
+	}
+	return 0, nil
+}
+
 // Hold tells the manager to hold the VIP until deadline: to take it when it is
-// not held, else to extend. It never blocks. Of several that arrive before the
+// not held, else to extend. attempt is the one that deadline is counted from; the
+// fence is switched to it, and where it was never armed that fails as the taking
+// of the address can fail. Hold never blocks. Of several that arrive before the
 // manager gets to them, the one with the latest deadline counts. It does
 // nothing when deadline has passed, when the VIP is held longer already, or
 // while a Withdraw is under way.
 //
 // deadline needs a monotonic reading. term is told in the log and in Status.
-func (m *Manager) Hold(term uint64, deadline time.Time) {
+func (m *Manager) Hold(term, attempt uint64, deadline time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.waiters) > 0 || !deadline.After(m.order.deadline) {
 		return
 	}
-	m.order = order{term, deadline}
+	m.order = order{term, attempt, deadline}
+	m.poke()
+}
+
+// Announce tells the neighbours anew where the VIP is, at once and then as often
+// as after a taking, if it is held. It never blocks.
+func (m *Manager) Announce() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.anew = true
 	m.poke()
 }
 
@@ -139,7 +186,9 @@ func (m *Manager) poke() {
 func (m *Manager) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.status
+	s := m.status
+	s.FenceErr = m.fence.err()
+	return s
 }
 
 // Able asks the kernel whether this host could hold the VIP now: it returns nil
@@ -155,11 +204,13 @@ func (m *Manager) Able() error {
 // Run does what Hold and Withdraw ask for until ctx ends, and returns with the
 // VIP withdrawn; the error says what could not be removed. Withdraw is quicker:
 // Run also closes what it kept open. It must run in the network namespace that
-// the VIP is for, one at a time.
+// the VIP is for, one at a time. It builds the fence, closed, before all else,
+// and removes it when the address is certainly gone.
 func (m *Manager) Run(ctx context.Context) error {
 	if err := m.start(); err != nil {
 		return err
 	}
+	m.fence.prepare(m.host.able)
 	h := newHolder(m)
 	timer := time.NewTimer(0)
 	timer.Stop()
@@ -195,12 +246,15 @@ func (m *Manager) start() error {
 // done, so that no Hold slips in between.
 func (m *Manager) answer(h *holder) {
 	m.mu.Lock()
-	o, waiters := m.order, m.waiters
-	m.order = order{}
+	o, anew, waiters := m.order, m.anew, m.waiters
+	m.order, m.anew = order{}, false
 	m.mu.Unlock()
 
 	if len(waiters) == 0 {
 		h.hold(o)
+		if anew {
+			h.announceAnew()
+		}
 		return
 	}
 	err := h.letGo("withdrawn")
@@ -224,13 +278,16 @@ func (m *Manager) stop(h *holder) error {
 		err = h.retry()
 	}
 	m.publish(h)
+	if err == nil {
+		err = m.fence.remove()
+	}
 	m.host.close()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, w := range m.waiters {
 		w <- err
 	}
-	m.order, m.waiters, m.running = order{}, nil, false
+	m.order, m.anew, m.waiters, m.running = order{}, false, nil, false
 	if err != nil {
 		return fmt.Errorf("withdraw VIP %s: %w", m.name, err)
 	}

@@ -15,8 +15,19 @@ import (
 type rig struct {
 	*testing.T
 	*Manager
-	host *fakeHost
-	stop func() error
+	host    *fakeHost
+	stop    func() error
+	attempt uint64
+}
+
+// arm arms the next attempt for d and returns it.
+func (b *rig) arm(d time.Duration) uint64 {
+	b.Helper()
+	b.attempt++
+	if linger, err := b.Arm(b.attempt, max(d, time.Millisecond)); linger != 0 || err != nil {
+		b.Errorf("Arm says %v, %v", linger, err)
+	}
+	return b.attempt
 }
 
 // inFakeTime runs body with a manager whose Run has settled.
@@ -42,7 +53,8 @@ func inFakeTime(t *testing.T, body func(b *rig)) {
 
 // hold tells the manager to hold for d and lets it do so.
 func (b *rig) hold(d time.Duration) {
-	b.Hold(1, time.Now().Add(d))
+	deadline := time.Now().Add(d)
+	b.Hold(1, b.arm(d), deadline)
 	synctest.Wait()
 }
 
@@ -61,9 +73,9 @@ func (b *rig) calls(want ...string) {
 
 func (b *rig) answers(want bool) {
 	b.Helper()
-	address, rules := b.host.holds()
-	if address != want || rules != want {
-		b.Errorf("address %v, redirect %v; want both %v", address, rules, want)
+	address, rules, open := b.host.holds()
+	if address != want || rules != want || open != want {
+		b.Errorf("address %v, redirect %v, fence %v; want all %v", address, rules, open, want)
 	}
 	if got := b.Status().Assigned; got != want {
 		b.Errorf("Status().Assigned is %v, want %v", got, want)
@@ -73,12 +85,12 @@ func (b *rig) answers(want bool) {
 func TestTakeAndLetGoInOrder(t *testing.T) {
 	inFakeTime(t, func(b *rig) {
 		b.hold(time.Minute)
-		b.calls("redirect", "assign", "announce")
+		b.calls("redirect", "assign", "open", "announce")
 		b.answers(true)
 		if err := b.Withdraw(b.Context()); err != nil {
 			b.Error(err)
 		}
-		b.calls("remove", "unredirect")
+		b.calls("shut", "remove", "unredirect")
 		b.answers(false)
 		b.after(5 * time.Minute)
 		if err := b.Withdraw(b.Context()); err != nil {
@@ -95,7 +107,7 @@ func TestDeadlineLetsGoByItself(t *testing.T) {
 		b.answers(true)
 		b.host.take()
 		b.after(time.Millisecond)
-		b.calls("remove", "unredirect")
+		b.calls("shut", "remove", "unredirect")
 		b.answers(false)
 	})
 }
@@ -126,7 +138,7 @@ func TestStaleHoldDoesNothing(t *testing.T) {
 	inFakeTime(t, func(b *rig) {
 		b.hold(0)
 		b.hold(-time.Second)
-		b.Hold(1, time.Time{})
+		b.Hold(1, 1, time.Time{})
 		synctest.Wait()
 		b.calls()
 
@@ -142,11 +154,14 @@ func TestStaleHoldDoesNothing(t *testing.T) {
 func TestNewestDeadlineWins(t *testing.T) {
 	inFakeTime(t, func(b *rig) {
 		now := time.Now()
-		b.Hold(3, now.Add(time.Second))
-		b.Hold(5, now.Add(3*time.Second))
-		b.Hold(4, now.Add(2*time.Second))
+		for _, d := range []time.Duration{1, 3, 2} {
+			b.arm(d * time.Second)
+		}
+		b.Hold(3, 1, now.Add(time.Second))
+		b.Hold(5, 2, now.Add(3*time.Second))
+		b.Hold(4, 3, now.Add(2*time.Second))
 		synctest.Wait()
-		if s := b.Status(); s.Term != 5 || s.Deadline != now.Add(3*time.Second) {
+		if s := b.Status(); b.host.on != 2 || s.Term != 5 || s.Deadline != now.Add(3*time.Second) {
 			b.Errorf("status %+v", s)
 		}
 	})
@@ -154,7 +169,7 @@ func TestNewestDeadlineWins(t *testing.T) {
 
 // Each step is given the deadline and takes longer than what is left of it.
 func TestDeadlinePassesDuringStep(t *testing.T) {
-	for _, step := range []string{"redirect", "assign", "announce"} {
+	for _, step := range []string{"redirect", "assign", "open", "announce"} {
 		t.Run(step, func(t *testing.T) {
 			inFakeTime(t, func(b *rig) {
 				b.host.slows(step, time.Second)
@@ -174,6 +189,7 @@ func TestFailedTakeTakesBackAndTriesAgain(t *testing.T) {
 		"able":     nil,
 		"redirect": {"redirect", "unredirect"},
 		"assign":   {"redirect", "assign", "remove", "unredirect"},
+		"open":     {"redirect", "assign", "open", "shut", "remove", "unredirect"},
 	} {
 		t.Run(step, func(t *testing.T) {
 			inFakeTime(t, func(b *rig) {
@@ -201,10 +217,10 @@ func TestFailedRenewalTakesAnew(t *testing.T) {
 		b.host.take()
 		b.host.breaks("assign", errBroken)
 		b.hold(2 * time.Second)
-		b.calls("assign", "remove", "unredirect", "redirect", "assign", "remove", "unredirect")
+		b.calls("open", "assign", "shut", "remove", "unredirect", "redirect", "assign", "remove", "unredirect")
 		b.host.breaks("assign", nil)
 		b.hold(3 * time.Second)
-		b.calls("redirect", "assign", "announce")
+		b.calls("redirect", "assign", "open", "announce")
 	})
 }
 
@@ -214,7 +230,7 @@ func TestLostAddressIsPutBackAndAnnounced(t *testing.T) {
 		b.after(1050 * time.Millisecond)
 		b.host.take()
 		b.hold(2 * time.Minute)
-		b.calls("assign", "announce")
+		b.calls("open", "assign", "announce")
 	})
 }
 
@@ -239,7 +255,7 @@ func TestThousandCycles(t *testing.T) {
 			b.answers(false)
 		}
 		calls := b.host.take()
-		for _, c := range []string{"redirect", "assign", "remove", "unredirect"} {
+		for _, c := range []string{"redirect", "assign", "open", "shut", "remove", "unredirect"} {
 			if n := count(calls, c); n != 1000 {
 				b.Errorf("%d calls of %s, want 1000", n, c)
 			}
@@ -251,11 +267,14 @@ func TestThousandCycles(t *testing.T) {
 func TestIdleHasNoTimer(t *testing.T) {
 	f := newFakeHost()
 	m, _ := fakeManager(f)
+	if _, err := m.Arm(1, time.Minute); err != nil {
+		t.Error(err)
+	}
 	h := newHolder(m)
 	if !h.next().IsZero() {
 		t.Error("a new holder has a timer")
 	}
-	h.hold(order{1, time.Now().Add(time.Minute)})
+	h.hold(order{1, 1, time.Now().Add(time.Minute)})
 	if h.next().IsZero() {
 		t.Error("a holder that holds has no timer")
 	}
@@ -283,12 +302,17 @@ func TestMetrics(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- m.Run(ctx) }()
-		m.Hold(1, time.Now().Add(time.Minute))
+		synctest.Wait()
+		if _, err := m.Arm(1, time.Minute); err != nil {
+			t.Error(err)
+		}
+		m.Hold(1, 1, time.Now().Add(time.Minute))
 		<-time.After(2 * time.Second)
 		if diff := cmp.Diff(map[string]float64{
 			"kshalb_vip_announcements_total[test]": 4,
 			"kshalb_vip_assigned[test]":            1,
 			"kshalb_vip_fence[deadline test]":      1,
+			"kshalb_vip_fence[kernel test]":        1,
 			"kshalb_vip_fence[lifetime test]":      1,
 		}, gauges(t, reg)); diff != "" {
 			t.Errorf("while held (-want +got):\n%s", diff)

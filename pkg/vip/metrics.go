@@ -11,7 +11,8 @@ import (
 //	kshalb_vip_assigned{vip}             1 while the address is on this host's interface
 //	kshalb_vip_fence{vip,layer}          1 while the layer is in force: "deadline" while this
 //	                                     process has a deadline for an assigned address,
-//	                                     "lifetime" while the kernel has one
+//	                                     "kernel" while a packet filter has one, "lifetime"
+//	                                     while the address itself has one
 //	kshalb_vip_announcements_total{vip}  frames sent that announce the address
 //
 // The gauges are read from the managers at each scrape.
@@ -58,6 +59,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		s := mgr.Status()
 		ch <- gauge(m.assigned, s.Assigned, name)
 		ch <- gauge(m.fence, s.Assigned && !past(s.Deadline), name, "deadline")
+		ch <- gauge(m.fence, s.Fenced, name, "kernel")
 		ch <- gauge(m.fence, s.Assigned, name, "lifetime")
 	}
 }

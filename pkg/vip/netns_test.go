@@ -3,6 +3,7 @@ package vip
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -102,6 +103,19 @@ func (n namespace) carrier(t *testing.T, name string) {
 			t.Fatalf("%s has no carrier", name)
 		}
 	}
+}
+
+// hardwareAddr returns that of an interface.
+func (n namespace) hardwareAddr(t *testing.T, name string) (hw net.HardwareAddr) {
+	t.Helper()
+	n.do(t, func() error {
+		ifi, err := net.InterfaceByName(name)
+		if err == nil {
+			hw = ifi.HardwareAddr
+		}
+		return err
+	})
+	return hw
 }
 
 // configure brings up loopback and the interface, with an address.

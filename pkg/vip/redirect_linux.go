@@ -212,9 +212,16 @@ func deleteTable(t *nftables.Table) error {
 	}
 	conn.DelTable(t)
 	if err := conn.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("delete table inet %s: %w", t.Name, explain(err))
+		return fmt.Errorf("delete table %s: %w", tableName(t), explain(err))
 	}
 	return nil
+}
+
+// tableName is how nft names a table of ours.
+func tableName(t *nftables.Table) string {
+	return map[nftables.TableFamily]string{
+		nftables.TableFamilyARP: "arp ", nftables.TableFamilyINet: "inet ", nftables.TableFamilyNetdev: "netdev ",
+	}[t.Family] + t.Name
 }
 
 // explain adds to an error of nf_tables what to do about it.

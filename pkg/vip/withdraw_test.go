@@ -22,7 +22,7 @@ func TestFailedRemoval(t *testing.T) {
 			b.Errorf("status %+v", s)
 		}
 		b.after(2 * retryAfter)
-		b.calls("remove", "remove", "remove") // the redirect stays as long as the address
+		b.calls("shut", "remove", "remove", "remove") // the redirect stays as long as the address
 		b.host.breaks("remove", nil)
 		b.after(retryAfter)
 		b.calls("remove", "unredirect")
@@ -43,7 +43,7 @@ func TestHoldAfterFailedRemoval(t *testing.T) {
 		b.calls("remove")
 		b.host.breaks("remove", nil)
 		b.hold(2 * time.Second)
-		b.calls("remove", "unredirect", "redirect", "assign", "announce")
+		b.calls("remove", "unredirect", "redirect", "assign", "open", "announce")
 		b.answers(true)
 		b.after(3 * retryAfter)
 		b.calls() // no retry is left that would take it away
@@ -90,7 +90,7 @@ func TestStopWithdraws(t *testing.T) {
 		if err := b.stop(); err != nil {
 			b.Error(err)
 		}
-		b.calls("remove", "unredirect", "close")
+		b.calls("shut", "remove", "unredirect", "close")
 		b.answers(false)
 		if err := b.Withdraw(context.Background()); err != nil {
 			b.Error("Withdraw after Run:", err)
@@ -153,7 +153,7 @@ func TestWithdrawsAtOnce(t *testing.T) {
 		for range cap(done) {
 			go func() {
 				done <- b.Withdraw(context.Background())
-				b.Hold(2, time.Now().Add(time.Minute)) // must not spoil those that still wait
+				b.Hold(2, 1, time.Now().Add(time.Minute)) // must not spoil those that still wait
 			}()
 		}
 		for range cap(done) {
@@ -169,7 +169,7 @@ func TestWithdrawBeforeRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeHost()
 		m, _ := fakeManager(f)
-		m.Hold(1, time.Now().Add(time.Minute))
+		m.Hold(1, 1, time.Now().Add(time.Minute))
 		if err := m.Withdraw(t.Context()); err != nil {
 			t.Error(err)
 		}

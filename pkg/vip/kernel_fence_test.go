@@ -1,0 +1,328 @@
+package vip
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const echoPort = 7
+
+// fenceRig is a host with the VIP on its interface and a fence before it, and a
+// peer that asks for it without end.
+type fenceRig struct {
+	*testing.T
+	*linuxHost
+	on         link
+	host, peer namespace
+	wire       *wire
+	kinds      []string
+	attempt    uint64
+}
+
+var (
+	testVIP6  = netip.MustParseAddr("fd00:99::10")
+	testPeer6 = netip.MustParseAddr("fd00:99::2")
+)
+
+// fenced puts the VIP on the host for as long as the test may take, behind a
+// fence that is closed, and lets the peer ask.
+func fenced(t *testing.T, vip netip.Addr) *fenceRig {
+	t.Helper()
+	r := &fenceRig{T: t}
+	r.host, r.peer = cable(t)
+	asker := netip.MustParseAddr("10.99.0.2")
+	if vip.Is6() {
+		asker = testPeer6
+		r.host.do(t, func() error { return addPrefix(hostIf, "fd00:99::1/64", nodad) })
+		r.peer.do(t, func() error { return addPrefix(peerIf, asker.String()+"/64", nodad) })
+	}
+	cfg := testConfig()
+	cfg.Address, cfg.Interface, cfg.Lifetime = vip, hostIf, time.Minute
+	r.linuxHost = newHost(cfg)
+	r.host.do(t, r.setUp)
+	t.Cleanup(r.close)
+	r.host.echo(t, netip.AddrPortFrom(vip, echoPort))
+	r.wire = r.peer.wire(t, peerIf, vip)
+	asks := questions(r.wire.ifi.HardwareAddr, r.host.hardwareAddr(t, hostIf), asker, vip, echoPort)
+	for kind := range asks {
+		r.kinds = append(r.kinds, kind)
+	}
+	r.wire.asking(asks)
+	return r
+}
+
+func nodad(a *netlink.Addr) { a.Flags |= unix.IFA_F_NODAD }
+
+func (r *fenceRig) setUp() (err error) {
+	if r.on, err = findLink(hostIf, r.cfg.Address); err != nil {
+		return err
+	}
+	if err := r.prepare(); err != nil {
+		return err
+	}
+	if err := r.follow(r.on); err != nil {
+		return err
+	}
+	if r.cfg.Address.Is6() {
+		return addPrefix(hostIf, r.cfg.Address.String()+"/128", nodad)
+	}
+	_, err = r.assign(r.on, time.Now().Add(time.Minute))
+	return err
+}
+
+// transit is what an answer may take from the fence to the wire when its process
+// or its machine is stopped just there: as much as the voters add to a lease.
+const transit = 20 * time.Millisecond
+
+// opened arms the next attempt and switches to it. It lets nothing pass before
+// the first time, and ends no later than the lease after the second.
+func (r *fenceRig) opened(lease time.Duration) (before, after time.Time) {
+	r.Helper()
+	r.attempt++
+	before = time.Now()
+	if err := r.arm(r.attempt, lease); err != nil {
+		r.Fatal(err)
+	}
+	after = time.Now()
+	if err := r.open(r.attempt, time.Now().Add(time.Minute)); err != nil {
+		r.Fatal(err)
+	}
+	return before, after
+}
+
+// silent fails when the peer has seen anything in a time.
+func (r *fenceRig) silent(what string, after, upTo time.Time) {
+	r.Helper()
+	if got := r.wire.between(after, upTo); len(got) > 0 {
+		r.Errorf("%s: answers %v", what, got)
+	}
+}
+
+// grace is how long tests go on asking when nothing must answer.
+const grace = 100 * time.Millisecond
+
+func TestKernelFenceEnds(t *testing.T) {
+	for _, vip := range []netip.Addr{testVIP, testVIP6} {
+		t.Run(vip.String(), func(t *testing.T) {
+			r := fenced(t, vip)
+			start := time.Now()
+			<-time.After(grace)
+			silentUntil := start
+			for _, lease := range []time.Duration{200 * time.Millisecond, 300 * time.Millisecond, 500 * time.Millisecond} {
+				for tries := 1; ; tries++ {
+					before, after := r.opened(lease)
+					end := after.Add(lease)
+					r.silent("before arming", silentUntil, before)
+					answered := r.wire.until(before, end, r.kinds...)
+					<-time.After(time.Until(end.Add(grace)))
+					silentUntil = end.Add(transit)
+					r.silent(fmt.Sprintf("after %v", lease), end.Add(transit), time.Now())
+					if answered {
+						t.Logf("lease %v: last answer %v before its end", lease, end.Round(0).Sub(r.wire.last()))
+						break
+					}
+					if tries == 5 { // a lease is short on a busy machine
+						t.Fatalf("lease %v: answers %v, want all of %v", lease, r.wire.between(before, end), r.kinds)
+					}
+				}
+			}
+			r.stillThere()
+		})
+	}
+}
+
+// stillThere fails when the VIP has gone: then it was not the fence that kept
+// silent.
+func (r *fenceRig) stillThere() {
+	r.Helper()
+	r.host.do(r.T, func() error {
+		l, err := netlink.LinkByName(hostIf)
+		if err != nil {
+			return err
+		}
+		all, err := netlink.AddrList(l, netlink.FAMILY_ALL)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(all, func(a netlink.Addr) bool { return a.IP.Equal(r.cfg.Address.AsSlice()) }) {
+			return errors.New("the VIP is not on the host any more")
+		}
+		return nil
+	})
+}
+
+// An attempt that has ended, one that was never armed and no attempt at all open
+// nothing; local clients are served all the same.
+func TestKernelFenceStaysClosed(t *testing.T) {
+	r := fenced(t, testVIP)
+	r.host.serve(t, "10.99.0.10:8", "local")
+	lease := 50 * time.Millisecond
+	_, after := r.opened(lease)
+	<-time.After(time.Until(after.Add(lease + transit)))
+	closed := time.Now()
+	for what, change := range map[string]func() error{
+		"ended":       func() error { return r.open(r.attempt, time.Now().Add(time.Minute)) },
+		"never armed": func() error { return r.open(r.attempt+1, time.Now().Add(time.Minute)) },
+		"shut":        r.shut,
+	} {
+		if err := change(); err != nil {
+			t.Error(what, err)
+		}
+		start := time.Now()
+		<-time.After(grace)
+		r.silent(what, closed, time.Now())
+		if got := r.host.ask(t, "10.99.0.10:8", 5*time.Second); got != "local" {
+			t.Errorf("%s: a local client is told %q", what, got)
+		}
+		closed = start
+	}
+	r.stillThere()
+}
+
+// Shutting ends an attempt that lives.
+func TestKernelFenceShut(t *testing.T) {
+	r := fenced(t, testVIP)
+	before, _ := r.opened(time.Minute)
+	if !r.wire.until(before, time.Now().Add(10*time.Second), r.kinds...) {
+		t.Fatalf("answers %v, want %v", r.wire.between(before, time.Now()), r.kinds)
+	}
+	if err := r.shut(); err != nil {
+		t.Fatal(err)
+	}
+	shut := time.Now()
+	<-time.After(grace)
+	r.silent("shut", shut.Add(transit), time.Now())
+	if err := r.arm(r.attempt, time.Minute); !errors.Is(err, unix.EEXIST) {
+		t.Errorf("arming an attempt that lives says %v", err)
+	}
+}
+
+// What is announced through a packet socket after the end never gets to the wire.
+func TestKernelFenceAnnouncements(t *testing.T) {
+	for _, vip := range []netip.Addr{testVIP, testVIP6} {
+		t.Run(vip.String(), func(t *testing.T) {
+			r := fenced(t, vip)
+			r.wire.asking(nil)
+			sender := r.host.wire(t, hostIf, vip)
+			hw := r.host.hardwareAddr(t, hostIf)
+			sender.asking(map[string][]byte{
+				"":  ethernetFrame(hw, broadcastHW, unix.ETH_P_ARP, arpBody(2, hw, testVIP, hw, testVIP)),
+				"6": unsolicited(hw, netip.MustParseAddr("fd00:99::1"), testVIP6),
+			})
+			lease := 200 * time.Millisecond
+			start := time.Now()
+			<-time.After(grace)
+			for tries := 1; ; tries++ {
+				before, after := r.opened(lease)
+				end := after.Add(lease)
+				r.silent("before arming", start, before)
+				heard := r.wire.until(before, end, "announcement")
+				<-time.After(time.Until(end.Add(grace)))
+				start = end.Add(transit)
+				r.silent("after the end", start, time.Now())
+				if vip.Is4() {
+					r.host.do(t, func() error {
+						if sent, _ := r.announce(r.on, time.Now().Add(time.Minute)); sent != 0 {
+							return fmt.Errorf("%d announcements sent", sent)
+						}
+						return nil
+					})
+				}
+				if heard {
+					break
+				}
+				if tries == 5 {
+					t.Fatal("no announcement got through while the fence was open")
+				}
+			}
+		})
+	}
+}
+
+// Linux answers for an address on each of its interfaces; the fence is on all.
+func TestKernelFenceOtherInterface(t *testing.T) {
+	r := fenced(t, testVIP)
+	r.wire.asking(nil)
+	r.host.do(t, func() error {
+		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "vip1"},
+			PeerName: "peer1", PeerNamespace: netlink.NsFd(r.peer.fd)})
+	})
+	r.host.do(t, func() error { return configure("vip1", "10.98.0.1/24") })
+	r.peer.do(t, func() error { return configure("peer1", "10.98.0.2/24") })
+	r.host.carrier(t, "vip1")
+	other := r.peer.wire(t, "peer1", testVIP)
+	asks := questions(other.ifi.HardwareAddr, r.host.hardwareAddr(t, "vip1"), netip.MustParseAddr("10.98.0.2"), testVIP, echoPort)
+	other.asking(asks)
+	start := time.Now()
+	<-time.After(grace)
+	if got := other.between(start, time.Now()); len(got) > 0 {
+		t.Errorf("closed, and on another interface it answers %v", got)
+	}
+	before, _ := r.opened(time.Minute)
+	if !other.until(before, time.Now().Add(10*time.Second), r.kinds...) {
+		t.Errorf("open, and on another interface it answers only %v", other.between(before, time.Now()))
+	}
+}
+
+// A closed fence, even one that its process has left behind, is no obstacle to
+// clients on this host: they reach the VIP on another, and hear where it moves.
+func TestKernelFenceOfStandby(t *testing.T) {
+	for _, vip := range []netip.Addr{testVIP, testVIP6} {
+		t.Run(vip.String(), func(t *testing.T) {
+			r := fenced(t, vip)
+			r.wire.asking(nil)
+			r.host.do(t, func() error {
+				l, err := netlink.LinkByName(hostIf)
+				if err != nil {
+					return err
+				}
+				ip := net.IP(vip.AsSlice())
+				return netlink.AddrDel(l, &netlink.Addr{IPNet: &net.IPNet{IP: ip, Mask: net.CIDRMask(vip.BitLen(), vip.BitLen())}})
+			})
+			r.close() // as if its process had been killed
+			r.peer.do(t, func() error { return addPrefix(peerIf, fmt.Sprintf("%s/%d", vip, vip.BitLen()), nodad) })
+			at := netip.AddrPortFrom(vip, 8).String()
+			r.peer.serve(t, at, "elsewhere")
+			if got := r.host.ask(t, at, 5*time.Second); got != "elsewhere" {
+				t.Fatalf("the VIP on another host answers %q", got)
+			}
+			r.moves(vip)
+		})
+	}
+}
+
+// moves announces the VIP at a new hardware address, and waits until the host has
+// heard it.
+func (r *fenceRig) moves(vip netip.Addr) {
+	r.Helper()
+	updates, done := make(chan netlink.NeighUpdate, 1000), make(chan struct{})
+	defer close(done)
+	err := netlink.NeighSubscribeWithOptions(updates, done, netlink.NeighSubscribeOptions{Namespace: &r.host.fd, ListExisting: true})
+	if err != nil {
+		r.Fatal(err)
+	}
+	hw := net.HardwareAddr{2, 0, 0, 0, 0, 0x6b}
+	frame := ethernetFrame(hw, broadcastHW, unix.ETH_P_ARP, arpBody(1, hw, testVIP, make([]byte, 6), testVIP))
+	if vip.Is6() {
+		frame = unsolicited(hw, vip, vip)
+	}
+	r.wire.asking(map[string][]byte{"": frame})
+	for timeout := time.After(10 * time.Second); ; {
+		select {
+		case u := <-updates:
+			if u.IP.Equal(vip.AsSlice()) && u.HardwareAddr.String() == hw.String() {
+				return
+			}
+		case <-timeout:
+			r.Fatal("the host has not heard where the VIP is now")
+		}
+	}
+}
