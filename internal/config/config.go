@@ -53,6 +53,7 @@ func (d *decoder) parse(data []byte) (*Config, error) {
 		return nil, &Error{d.problems}
 	}
 	c := d.config(raw)
+	c.raw = raw
 	if len(d.problems) > 0 {
 		sortProblems(d.problems)
 		return nil, &Error{d.problems}

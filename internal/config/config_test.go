@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 var comparers = cmp.Options{
+	cmpopts.IgnoreUnexported(Config{}),
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
@@ -40,7 +42,8 @@ func TestParse(t *testing.T) {
 		Cluster: Cluster{
 			Name: "kshalb",
 			Peers: []Peer{
-				{"master1", addr("192.168.0.1")}, {"master2", addr("192.168.0.2")}, {"master3", addr("192.168.0.3")},
+				{Name: "master1", Address: addr("192.168.0.1")}, {Name: "master2", Address: addr("192.168.0.2")},
+				{Name: "master3", Address: addr("192.168.0.3")},
 			},
 			Gossip: Gossip{Port: 7946, KeyFile: "/etc/kshalb/gossip.key"},
 		},
@@ -52,7 +55,8 @@ func TestParse(t *testing.T) {
 			Backends: []netip.AddrPort{
 				addrPort("192.168.0.1:6443"), addrPort("192.168.0.2:6443"), addrPort("192.168.0.3:6443"),
 			},
-			Check: Check{Type: CheckHTTPS, Path: "/readyz", Interval: time.Second, Timeout: time.Second, Rise: 2, Fall: 2},
+			OfPeers: true,
+			Check:   Check{Type: CheckHTTPS, Path: "/readyz", Interval: time.Second, Timeout: time.Second, Rise: 2, Fall: 2},
 			Timeouts: Timeouts{
 				Connect: 2 * time.Second, HalfClosed: 30 * time.Second, Drain: 30 * time.Second, User: 15 * time.Second,
 			},
@@ -120,7 +124,8 @@ log: {level: debug, format: json}
 		warnings = append(warnings, w.String())
 	}
 	check("warnings", []string{
-		"given.yaml:4: cluster.peers: of two voters neither can hold the VIP when the other is gone; list a third",
+		"given.yaml:4: cluster.peers: of two voters neither can hold the VIP when the other is gone; list a third," +
+			" which may be any host that only votes: {name: witness1, address: 192.168.0.4, witness: true}",
 		"given.yaml:5: cluster.gossip.insecure: peers talk unencrypted: whoever reaches port 7947 can take the address; write a keyFile",
 		"given.yaml:10: vips[1]: no listener serves it; write one with vip: b",
 	}, warnings)

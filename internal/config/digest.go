@@ -10,7 +10,8 @@ import (
 )
 
 // Digest is a short hexadecimal word, of 12 digits, for what has to be equal
-// on all nodes: the cluster, the election, and the VIPs with their listeners.
+// on all nodes: the cluster with its bootstrap node, the election, and the VIPs
+// with their listeners.
 // The order of lists does not matter, nor do comments and keys that repeat a
 // default. What may differ from host to host is left out: interfaces, paths of
 // files, listeners bound to a host's own address, admin and log.
@@ -44,7 +45,7 @@ func (c *Config) Digest() string {
 }
 
 func canonical(l Listener) Listener {
-	l.Check.CAFile = ""
+	l.Check.CAFile, l.OfPeers = "", false
 	l.Backends = slices.SortedFunc(slices.Values(l.Backends), netip.AddrPort.Compare)
 	l.Allow = slices.SortedFunc(slices.Values(l.Allow), netip.Prefix.Compare)
 	return l

@@ -30,13 +30,13 @@ type rawCluster struct {
 	Name      string    `yaml:"name" default:"kshalb" is:"name"`
 	Peers     []rawPeer `yaml:"peers"`
 	Gossip    rawGossip `yaml:"gossip"`
-	Bootstrap string    `yaml:"bootstrap" later:"true"`
+	Bootstrap string    `yaml:"bootstrap" default:""`
 }
 
 type rawPeer struct {
 	Name    string     `yaml:"name" need:"master1" is:"name"`
 	Address netip.Addr `yaml:"address" need:"192.168.0.1"`
-	Witness bool       `yaml:"witness" default:"false" later:"true"`
+	Witness bool       `yaml:"witness" default:"false"`
 }
 
 type rawGossip struct {
@@ -55,7 +55,7 @@ type rawVIP struct {
 	Address    netip.Addr     `yaml:"address" need:"192.168.0.10"`
 	Interface  string         `yaml:"interface" default:"" is:"interface"`
 	Priorities map[string]int `yaml:"priorities" range:"0..1000"`
-	Preempt    bool           `yaml:"preempt" default:"false" later:"true"`
+	Preempt    bool           `yaml:"preempt" default:"false"`
 }
 
 type rawListener struct {

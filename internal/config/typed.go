@@ -21,6 +21,8 @@ type Config struct {
 
 	// Warnings are what is allowed but seldom meant, sorted by line.
 	Warnings []Problem
+
+	raw rawConfig // as written, with the defaults: for Diff
 }
 
 // Cluster is the set of nodes that decide together who holds a VIP.
@@ -28,12 +30,16 @@ type Cluster struct {
 	Name   string // the gossip label; nodes of another cluster are ignored
 	Peers  []Peer // the voters, in the file's order; 1 to 7 of them when there is a VIP
 	Gossip Gossip
+	// Bootstrap names the peer, no witness, that may hold a VIP until a majority
+	// has been seen once; "" is none.
+	Bootstrap string
 }
 
 // Peer is one node. Names and addresses are unique.
 type Peer struct {
 	Name    string
 	Address netip.Addr // without zone, never IPv4-mapped
+	Witness bool       // it votes, and never holds a VIP or serves as a backend of "peers"
 }
 
 // Gossip is how the peers talk, over TCP and UDP.
@@ -54,7 +60,8 @@ type VIP struct {
 	Name       string
 	Address    netip.Addr     // IPv4 in this version
 	Interface  string         // "" is the one whose connected route holds the address
-	Priorities map[string]int // by peer name; a peer that is not in it has 0; higher is preferred
+	Priorities map[string]int // by the name of a peer that is no witness; a peer that is not in it has 0; higher is preferred
+	Preempt    bool           // a holder gives way to a peer of higher priority
 }
 
 // Listener is a port that accepts connections, and where they go.
@@ -69,6 +76,7 @@ type Listener struct {
 	Bind netip.AddrPort
 
 	Backends    []netip.AddrPort // at least one, unique, in the file's order
+	OfPeers     bool             // Backends are the peers that are no witnesses
 	Check       Check
 	Timeouts    Timeouts
 	Connections int            // at most so many at a time; 0 is no limit

@@ -28,7 +28,12 @@ func (d *decoder) peerBackends(at string, port int, peers []Peer) []netip.AddrPo
 	}
 	var targets []netip.AddrPort
 	for _, p := range peers {
-		targets = append(targets, netip.AddrPortFrom(p.Address, uint16(port)))
+		if !p.Witness {
+			targets = append(targets, netip.AddrPortFrom(p.Address, uint16(port)))
+		}
+	}
+	if len(targets) == 0 && len(peers) > 0 {
+		d.report(at+".peers", "each of cluster.peers is a witness, and no backend; write addresses")
 	}
 	return targets
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 )
 
 // maxPeers bounds the voters: more only slow every vote down.
@@ -26,7 +27,7 @@ func (d *decoder) config(raw rawConfig) *Config {
 }
 
 func (d *decoder) cluster(raw rawCluster) Cluster {
-	c := Cluster{Name: raw.Name, Gossip: d.gossip(raw.Gossip)}
+	c := Cluster{Name: raw.Name, Gossip: d.gossip(raw.Gossip), Bootstrap: raw.Bootstrap}
 	names, addrs := map[string]string{}, map[netip.Addr]string{}
 	loopback := 0
 	for i, p := range raw.Peers {
@@ -37,7 +38,7 @@ func (d *decoder) cluster(raw rawCluster) Cluster {
 		if p.Address.IsLoopback() {
 			loopback++
 		}
-		c.Peers = append(c.Peers, Peer{Name: p.Name, Address: p.Address})
+		c.Peers = append(c.Peers, Peer(p))
 	}
 	if n := len(c.Peers); n > maxPeers {
 		d.report("cluster.peers", "lists %d nodes; write %d or less, an odd number", n, maxPeers)
@@ -45,7 +46,18 @@ func (d *decoder) cluster(raw rawCluster) Cluster {
 	if loopback > 0 && loopback < len(c.Peers) {
 		d.report("cluster.peers", "has a loopback address, which the other nodes cannot reach; write addresses of the network between them")
 	}
+	d.bootstrap(c)
 	return c
+}
+
+func (d *decoder) bootstrap(c Cluster) {
+	const key = "cluster.bootstrap"
+	if c.Bootstrap == "" {
+		return
+	}
+	if p, ok := d.peer(key, c.Bootstrap, c.Peers); ok && p.Witness {
+		d.report(key, "%s is a witness, which never holds a VIP; name the first master", p.Name)
+	}
 }
 
 func (d *decoder) gossip(raw rawGossip) Gossip {
@@ -81,8 +93,11 @@ func (d *decoder) voters(c *Config) {
 	case len(c.VIPs) == 0:
 	case len(c.Cluster.Peers) == 0:
 		d.report("cluster.peers", "is empty, but a VIP needs voters; list 1 to %d nodes", maxPeers)
+	case !slices.ContainsFunc(c.Cluster.Peers, func(p Peer) bool { return !p.Witness }):
+		d.report("cluster.peers", "has witnesses only, so nobody could hold the VIP; list the masters")
 	case len(c.Cluster.Peers) == 2:
-		d.warn("cluster.peers", "of two voters neither can hold the VIP when the other is gone; list a third")
+		d.warn("cluster.peers", "of two voters neither can hold the VIP when the other is gone; list a third,"+
+			" which may be any host that only votes: {name: witness1, address: 192.168.0.4, witness: true}")
 	}
 }
 

@@ -23,7 +23,10 @@ func (d *decoder) listeners(raws []rawListener, c *Config) []Listener {
 			Check: d.check(at+".check", raw.Check), Timeouts: Timeouts(raw.Timeouts),
 		}
 		l.Address, l.Bind = d.place(at, raw, c)
-		l.Backends = d.backends(at+".backends", raw.Backends, c)
+		if raw.VIP != "" {
+			raws[i].PrivatePort = int(l.Bind.Port()) // so that Diff takes the default for what it is
+		}
+		l.Backends, l.OfPeers = d.backends(at+".backends", raw.Backends, c), raw.Backends.Peers
 		d.allow(at+".allow", raw.Allow)
 		served[raw.VIP] = true
 		ls = append(ls, l)

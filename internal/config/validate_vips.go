@@ -25,21 +25,47 @@ func (d *decoder) vips(raws []rawVIP, cluster Cluster) []VIP {
 		}
 		once(d, addrs, raw.Address, at+".address")
 		d.priorities(at+".priorities", raw.Priorities, cluster.Peers)
-		vips = append(vips, VIP{Name: raw.Name, Address: raw.Address, Interface: raw.Interface, Priorities: raw.Priorities})
+		vips = append(vips, VIP{
+			Name: raw.Name, Address: raw.Address, Interface: raw.Interface, Priorities: raw.Priorities, Preempt: raw.Preempt,
+		})
+		if raw.Preempt && !differ(raw.Priorities, cluster.Peers) {
+			d.warn(at+".preempt", "moves nothing: all peers have the same priority; write priorities that differ")
+		}
 	}
 	return vips
 }
 
 func (d *decoder) priorities(path string, priorities map[string]int, peers []Peer) {
-	var names []string
-	for _, p := range peers {
-		names = append(names, p.Name)
-	}
 	for _, name := range slices.Sorted(maps.Keys(priorities)) {
-		if !slices.Contains(names, name) {
-			d.unknownName(join(path, name), "peer", name, names)
+		p, ok := d.peer(join(path, name), name, peers)
+		if ok && p.Witness {
+			d.report(join(path, name), "%s is a witness, which never holds a VIP; leave it out", name)
 		}
 	}
+}
+
+// peer finds a peer by its name, or reports that there is none.
+func (d *decoder) peer(path, name string, peers []Peer) (p Peer, ok bool) {
+	var names []string
+	for _, p := range peers {
+		if p.Name == name {
+			return p, true
+		}
+		names = append(names, p.Name)
+	}
+	d.unknownName(path, "peer", name, names)
+	return Peer{}, false
+}
+
+// differ tells whether some peer has a higher priority than another one.
+func differ(priorities map[string]int, peers []Peer) bool {
+	seen := map[int]bool{}
+	for _, p := range peers {
+		if !p.Witness {
+			seen[priorities[p.Name]] = true
+		}
+	}
+	return len(seen) > 1
 }
 
 // unknownName reports a reference to something that is not in the file.
