@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -23,7 +22,9 @@ type Source struct {
 
 // NewHandler serves what src tells: /metrics, /healthz, /readyz,
 // /api/v1/status and, at /, a list of these. Only GET and HEAD are answered.
-func NewHandler(src Source, log *slog.Logger) http.Handler {
+func NewHandler(src Source, log *slog.Logger) http.Handler { return newMux(src, log) }
+
+func newMux(src Source, log *slog.Logger) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(src.Metrics, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -39,12 +40,7 @@ func NewHandler(src Source, log *slog.Logger) http.Handler {
 		fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("GET "+StatusPath, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(src.Status()); err != nil {
-			log.Debug("status not sent", "err", err)
-		}
+		writeJSON(w, src.Status(), log)
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "kshalb\n\n/metrics\n/healthz\n/readyz\n%s\n", StatusPath)

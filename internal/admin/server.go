@@ -15,12 +15,16 @@ import (
 	"time"
 )
 
-// Server serves one handler on a TCP address and on a unix socket, or on one
-// of them.
+// Server serves on a TCP address and on a unix socket, or on one of them.
 type Server struct {
-	log       *slog.Logger
-	handler   http.Handler
-	listeners []net.Listener
+	log   *slog.Logger
+	doors []door
+}
+
+// door is one place where a [Server] listens, and what it serves there.
+type door struct {
+	net.Listener
+	handler http.Handler
 }
 
 // Config says where a [Server] listens.
@@ -37,24 +41,25 @@ const (
 	stopTimeout    = time.Second
 )
 
-// Listen opens the addresses of cfg. A socket file that a killed predecessor
-// left is replaced; one that somebody serves, or a file of another kind, is
-// an error.
-func Listen(cfg Config, handler http.Handler, log *slog.Logger) (*Server, error) {
-	s := &Server{log: log, handler: handler}
+// Listen opens the addresses of cfg: for everybody who reaches the TCP one, and
+// for whom the file system lets open the socket. A socket file that a killed
+// predecessor left is replaced; one that somebody serves, or a file of another
+// kind, is an error.
+func Listen(cfg Config, everybody, socket http.Handler, log *slog.Logger) (*Server, error) {
+	s := &Server{log: log}
 	if cfg.HTTP.IsValid() {
 		l, err := net.Listen("tcp", cfg.HTTP.String())
 		if err != nil {
 			return nil, fmt.Errorf("open the admin address %s: %w (admin.http sets another)", cfg.HTTP, cause(err))
 		}
-		s.listeners = append(s.listeners, l)
+		s.doors = append(s.doors, door{l, everybody})
 	}
 	if cfg.Socket != "" {
 		l, err := listenSocket(cfg.Socket)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open the admin socket %s: %w (admin.socket sets another)", cfg.Socket, cause(err)), s.close())
 		}
-		s.listeners = append(s.listeners, l)
+		s.doors = append(s.doors, door{l, socket})
 	}
 	return s, nil
 }
@@ -106,20 +111,15 @@ func cause(err error) error {
 
 // Run serves until ctx ends, and closes what Listen opened.
 func (s *Server) Run(ctx context.Context) error {
-	srv := &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: readTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	failed := make(chan error, len(s.listeners))
-	for _, l := range s.listeners {
-		go func() { failed <- srv.Serve(l) }()
+	failed := make(chan error, len(s.doors))
+	var servers []*http.Server
+	for _, d := range s.doors {
+		srv := s.server(d.handler)
+		servers = append(servers, srv)
+		go func() { failed <- srv.Serve(d.Listener) }()
 	}
 	var err error
-	running := len(s.listeners)
+	running := len(servers)
 	select {
 	case err = <-failed:
 		running--
@@ -127,8 +127,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
-	if srv.Shutdown(stop) != nil {
-		err = errors.Join(err, srv.Close()) // a client was too slow
+	for _, srv := range servers {
+		if srv.Shutdown(stop) != nil {
+			err = errors.Join(err, srv.Close()) // a client was too slow
+		}
 	}
 	for range running {
 		err = errors.Join(err, ended(<-failed))
@@ -137,6 +139,17 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("serve the admin API: %w", err)
 	}
 	return nil
+}
+
+func (s *Server) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
 }
 
 // ended is what an orderly end of Serve leaves of its error.
@@ -149,8 +162,8 @@ func ended(err error) error {
 
 func (s *Server) close() error {
 	var errs []error
-	for _, l := range s.listeners {
-		errs = append(errs, l.Close())
+	for _, d := range s.doors {
+		errs = append(errs, d.Close())
 	}
 	return errors.Join(errs...)
 }

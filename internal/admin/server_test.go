@@ -23,7 +23,7 @@ const soon = 10 * time.Second
 // serve runs a server until stop, which says what Run returned.
 func serve(t *testing.T, cfg Config, h http.Handler) (stop func() error) {
 	t.Helper()
-	s, err := Listen(cfg, h, quiet)
+	s, err := Listen(cfg, h, h, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestUmaskIsBack(t *testing.T) {
 
 func TestServesBoth(t *testing.T) {
 	path := socketIn(t)
-	s, err := Listen(Config{HTTP: netip.MustParseAddrPort("127.0.0.1:0"), Socket: path}, handler(status.Node{Name: "m1"}), quiet)
+	s, err := Listen(Config{HTTP: netip.MustParseAddrPort("127.0.0.1:0"), Socket: path}, handler(status.Node{Name: "m1"}), handler(status.Node{Name: "m1"}), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestServesBoth(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get("http://" + s.listeners[0].Addr().String() + "/healthz")
+	resp, err := client.Get("http://" + s.doors[0].Addr().String() + "/healthz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func frozen(t *testing.T, path string) int {
 
 func refuses(t *testing.T, cfg Config, want string) {
 	t.Helper()
-	_, err := Listen(cfg, handler(status.Node{}), quiet)
+	_, err := Listen(cfg, handler(status.Node{}), handler(status.Node{}), quiet)
 	if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v, want a line with %q", err, want)
 	}
@@ -272,7 +272,7 @@ func noneLeft(t *testing.T, before int) {
 
 func TestRunOnlyCloses(t *testing.T) {
 	path := socketIn(t)
-	s, err := Listen(Config{HTTP: netip.MustParseAddrPort("127.0.0.1:0"), Socket: path}, handler(status.Node{}), quiet)
+	s, err := Listen(Config{HTTP: netip.MustParseAddrPort("127.0.0.1:0"), Socket: path}, handler(status.Node{}), handler(status.Node{}), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestRunOnlyCloses(t *testing.T) {
 	if err := s.Run(ctx); err != nil {
 		t.Error(err)
 	}
-	if c, err := net.Dial("tcp", s.listeners[0].Addr().String()); err == nil {
+	if c, err := net.Dial("tcp", s.doors[0].Addr().String()); err == nil {
 		c.Close()
 		t.Error("the address is open")
 	}
