@@ -17,7 +17,8 @@ func newCleanup() *cobra.Command {
 tables that carry its mark, and nothing else. run does the same when it starts.
 It refuses, and touches nothing, while a kshalb on this host holds an address.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return app.Cleanup(newLogger(cmd.ErrOrStderr(), config.Log{Level: slog.LevelInfo}))
+			log, _ := newLogger(cmd.ErrOrStderr(), config.Log{Level: slog.LevelInfo})
+			return app.Cleanup(log)
 		},
 	}
 }

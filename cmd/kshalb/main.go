@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/kshalb/kshalb/internal/admin"
 	"github.com/kshalb/kshalb/internal/config"
 )
 
@@ -40,12 +41,23 @@ func run(args []string) int {
 // printError writes the error for a person: a configuration's problems stand
 // for themselves, a line each.
 func printError(err error) {
-	var problems *config.Error
-	if errors.As(err, &problems) {
+	if problems := wrongConfig(err); problems != nil {
 		fmt.Fprintln(os.Stderr, problems)
 		return
 	}
 	fmt.Fprintln(os.Stderr, "kshalb:", err)
+}
+
+// wrongConfig is what err says of a configuration, read here or by the kshalb
+// that was asked to; nil is nothing.
+func wrongConfig(err error) error {
+	if problems, ok := errors.AsType[*config.Error](err); ok {
+		return problems
+	}
+	if told, ok := errors.AsType[*admin.BadConfig](err); ok {
+		return told
+	}
+	return nil
 }
 
 // usageError is a mistake on the command line.
@@ -62,13 +74,12 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 func exitCode(err error) int {
 	var said exitError
 	var usage usageError
-	var problems *config.Error
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &said):
 		return int(said)
-	case errors.As(err, &usage) || errors.As(err, &problems):
+	case errors.As(err, &usage) || wrongConfig(err) != nil:
 		return exitUsage
 	}
 	return exitFailed

@@ -163,8 +163,9 @@ func TestLogFormats(t *testing.T) {
 	for format, want := range map[string]string{"text": "level=INFO msg=hello", "json": `"msg":"hello"`} {
 		var out bytes.Buffer
 		cfg := config.Log{Format: format}
-		newLogger(&out, cfg).Info("hello")
-		newLogger(&out, cfg).Debug("quiet")
+		log, _ := newLogger(&out, cfg)
+		log.Info("hello")
+		log.Debug("quiet")
 		if !strings.Contains(out.String(), want) || strings.Contains(out.String(), "quiet") {
 			t.Errorf("%s: %s", format, &out)
 		}

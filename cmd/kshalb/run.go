@@ -22,6 +22,7 @@ const maxLoops = 64
 type runFlags struct {
 	config   string
 	node     string
+	state    string
 	listen   string
 	backends []string
 	loops    int
@@ -33,44 +34,55 @@ func newRun() *cobra.Command {
 		Use:   "run",
 		Short: "Serve until told to stop",
 		Long: `Run serves what the configuration says until SIGTERM or SIGINT. Then it hands
-its addresses over and lets connections end.
+its addresses over and lets connections end. SIGHUP has it read the
+configuration again, as kshalb reload does.
 
 With --listen and --backend it serves one TCP listener on this machine without
 any file.`,
 		Example: `  kshalb run --config /etc/kshalb/kshalb.yaml
   kshalb run --listen 127.0.0.1:6443 --backend 192.168.0.1:6443 --backend 192.168.0.2:6443`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := f.load(cmd)
-			if err != nil {
-				return err
-			}
-			log := newLogger(cmd.ErrOrStderr(), cfg.Log)
-			defer refuseReload(log)()
-			for _, w := range cfg.Warnings {
-				log.Warn(w.String())
-			}
-			a, err := app.New(cfg, app.Options{Node: f.node, Version: version(), Loops: f.loops}, log)
-			if err != nil {
-				return err
-			}
-			return a.Run(cmd.Context())
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.config, "config", defaultConfig, "configuration `FILE`")
 	flags.StringVar(&f.node, "node", "", "`NAME` of this node among the peers (default: found by its addresses)")
+	flags.StringVar(&f.state, "state", "/var/lib/kshalb", "`FOLDER` for what has to be known after a restart, made when it is missing")
 	flags.StringVar(&f.listen, "listen", "", "serve on `ADDRESS:PORT` without a file")
 	flags.StringArrayVar(&f.backends, "backend", nil, "send connections to `ADDRESS:PORT`; may be given several times")
 	flags.IntVar(&f.loops, "loops", 0, "carry connections by `N` event loops, a thread each, 1 to 64 (default: one for each core, up to 4)")
 	return cmd
 }
 
+func (f runFlags) run(cmd *cobra.Command) error {
+	cfg, err := f.load(cmd)
+	if err != nil {
+		return err
+	}
+	log, level := newLogger(cmd.ErrOrStderr(), cfg.Log)
+	asked, stop := hangups()
+	defer stop()
+	for _, w := range cfg.Warnings {
+		log.Warn(w.String())
+	}
+	opts := app.Options{Node: f.node, Version: version(), State: f.state, Loops: f.loops, Hangup: asked, Level: level}
+	if !f.embedded() {
+		opts.Load = func() (*config.Config, error) { return config.Load(f.config) }
+	}
+	a, err := app.New(cfg, opts, log)
+	if err != nil {
+		return err
+	}
+	return a.Run(cmd.Context())
+}
+
+// embedded reports whether there is no configuration file.
+func (f runFlags) embedded() bool { return f.listen != "" || len(f.backends) > 0 }
+
 func (f runFlags) load(cmd *cobra.Command) (*config.Config, error) {
-	embedded := f.listen != "" || len(f.backends) > 0
 	switch {
 	case cmd.Flags().Changed("loops") && (f.loops < 1 || f.loops > maxLoops):
 		return nil, usageError{fmt.Errorf("--loops is %d: 1 to %d are possible", f.loops, maxLoops)}
-	case !embedded:
+	case !f.embedded():
 		return config.Load(f.config)
 	case cmd.Flags().Changed("config") || f.node != "":
 		return nil, usageError{errors.New("--listen and --backend go without --config and --node")}
@@ -80,34 +92,21 @@ func (f runFlags) load(cmd *cobra.Command) (*config.Config, error) {
 	return config.Embedded(f.listen, f.backends)
 }
 
-// refuseReload keeps SIGHUP, which asks daemons to read their files again, from
-// ending this one, until stop is called.
-func refuseReload(log *slog.Logger) (stop func()) {
-	asked := make(chan os.Signal, 1)
-	done := make(chan struct{})
-	signal.Notify(asked, syscall.SIGHUP)
-	go sayNoReload(asked, done, log)
-	return func() {
-		signal.Stop(asked)
-		close(done)
-	}
+// hangups are the SIGHUPs, which ask daemons to read their files again, until
+// stop is called; from now on none ends the process.
+func hangups() (asked <-chan os.Signal, stop func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c, func() { signal.Stop(c) }
 }
 
-func sayNoReload(asked <-chan os.Signal, done <-chan struct{}, log *slog.Logger) {
-	for {
-		select {
-		case <-asked:
-			log.Warn("reload is not supported yet: restart to use a changed configuration")
-		case <-done:
-			return
-		}
-	}
-}
-
-func newLogger(w io.Writer, cfg config.Log) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.Level}
+// newLogger returns a logger and what its level can be changed with.
+func newLogger(w io.Writer, cfg config.Log) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(cfg.Level)
+	opts := &slog.HandlerOptions{Level: level}
 	if cfg.Format == config.LogJSON {
-		return slog.New(slog.NewJSONHandler(w, opts))
+		return slog.New(slog.NewJSONHandler(w, opts)), level
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return slog.New(slog.NewTextHandler(w, opts)), level
 }

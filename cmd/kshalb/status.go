@@ -31,7 +31,7 @@ func newStatus() *cobra.Command {
 			return node.WriteText(cmd.OutOrStdout(), time.Now())
 		},
 	}
-	cmd.Flags().StringVar(&socket, "socket", "/run/kshalb/kshalb.sock", "admin socket `PATH` of the running kshalb")
+	cmd.Flags().StringVar(&socket, "socket", defaultSocket, "admin socket `PATH` of the running kshalb")
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "`FORMAT`: text or json")
 	return cmd
 }

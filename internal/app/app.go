@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +27,7 @@ const stopSlack = 2 * time.Second
 
 // App is one kshalb. Make it with New, then Run it once.
 type App struct {
-	cfg      *config.Config
+	cfg      *config.Config // as it was at the start
 	opts     Options
 	self     config.Peer // the zero value without a cluster
 	log      *slog.Logger
@@ -37,6 +38,7 @@ type App struct {
 	floats   []*float
 	cluster  *cluster // nil when there is no VIP
 	stopping atomic.Bool
+	reloads  reloads
 }
 
 // metrics are those of the packages, all on one registry.
@@ -51,7 +53,12 @@ type metrics struct {
 type Options struct {
 	Node    string // this node among the peers; "" finds it by its addresses
 	Version string
-	Loops   int // how many event loops carry the connections; 0 is proxy.DefaultLoops
+	State   string // folder for what must be known after a restart; "" goes without
+	Loops   int    // how many event loops carry the connections; 0 is proxy.DefaultLoops
+
+	Load   func() (*config.Config, error) // reads the configuration again; nil can't
+	Hangup <-chan os.Signal               // asks for a reload, besides the admin socket
+	Level  *slog.LevelVar                 // of the log; nil can't be changed
 }
 
 // New builds a kshalb for cfg; it opens and starts nothing.
@@ -63,33 +70,59 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 		cfg: cfg, opts: opts, log: log, started: time.Now(),
 		registry: prometheus.NewRegistry(), loops: proxy.NewLoops(opts.Loops),
 	}
+	a.reloads.inForce.Store(cfg)
+	if err := a.findSelf(); err != nil {
+		return nil, err
+	}
 	m := a.newMetrics()
-	for _, l := range cfg.Listeners {
-		s, err := newService(l, a.loops, m, log, func() { a.changed(l.VIP) })
-		if err != nil {
-			return nil, err
-		}
-		a.services = append(a.services, s)
+	if err := a.newParts(m); err != nil {
+		return nil, err
 	}
 	if len(cfg.VIPs) == 0 {
 		return a, nil
 	}
+	var err error
+	a.cluster, err = a.newCluster(m)
+	return a, err
+}
+
+// findSelf finds this node among the peers, if it is to be one of them.
+func (a *App) findSelf() error {
+	if len(a.cfg.VIPs) == 0 {
+		return nil
+	}
 	local, err := localAddrs()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if a.self, err = cfg.Self(opts.Node, local); err != nil {
-		return nil, err
-	}
-	for _, v := range cfg.VIPs {
-		f, err := newFloat(v, cfg.Election.Lease, a.services, m, log)
+	a.self, err = a.cfg.Self(a.opts.Node, local)
+	return err
+}
+
+// newParts makes what serves, and what floats. A witness has no VIP, so it has
+// neither a manager nor a listener of one.
+func (a *App) newParts(m metrics) error {
+	for _, l := range a.cfg.Listeners {
+		if a.self.Witness && l.VIP != "" {
+			continue
+		}
+		s, err := newService(l, a.loops, m, a.log, func() { a.changed(l.VIP) })
 		if err != nil {
-			return nil, err
+			return err
+		}
+		a.services = append(a.services, s)
+	}
+	for _, v := range a.cfg.VIPs {
+		if a.self.Witness {
+			break
+		}
+		f, err := newFloat(v, a.cfg.Election.Lease, a.services, m, a.log)
+		if err != nil {
+			return err
 		}
 		a.floats = append(a.floats, f)
 	}
-	a.cluster, err = newCluster(cfg, a.self, a.floats, m, log)
-	return a, err
+	return nil
 }
 
 func (a *App) newMetrics() metrics {
@@ -101,9 +134,13 @@ func (a *App) newMetrics() metrics {
 			ConstLabels: prometheus.Labels{"version": a.opts.Version},
 		}, func() float64 { return 1 }),
 	)
+	a.reloads.register(a.registry)
 	m := metrics{proxy: proxy.NewMetrics(a.registry), health: health.NewMetrics(a.registry)}
 	if len(a.cfg.VIPs) > 0 {
-		m.vip, m.election = vip.NewMetrics(a.registry), election.NewMetrics(a.registry)
+		m.election = election.NewMetrics(a.registry)
+	}
+	if len(a.cfg.VIPs) > 0 && !a.self.Witness {
+		m.vip = vip.NewMetrics(a.registry)
 	}
 	return m
 }
@@ -143,7 +180,8 @@ func (a *App) Run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { a.stopping.Store(true) })()
 	defer spareProcessors(a.opts.Loops)()
 	a.checkFiles()
-	a.log.Info("kshalb is running", "version", a.opts.Version, "node", a.self.Name, "vips", len(a.floats), "listeners", len(a.services))
+	a.log.Info("kshalb is running", "version", a.opts.Version, "node", a.self.Name, "witness", a.self.Witness,
+		"vips", len(a.floats), "listeners", len(a.services))
 	return runTasks(ctx, a.tasks(server), a.log)
 }
 
@@ -153,13 +191,17 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 	if err := a.checkHost(); err != nil {
 		return nil, err
 	}
+	source := admin.Source{Status: a.Status, Metrics: a.registry}
 	server, err := admin.Listen(admin.Config{HTTP: a.cfg.Admin.HTTP, Socket: a.cfg.Admin.Socket},
-		admin.NewHandler(admin.Source{Status: a.Status, Metrics: a.registry}, a.log), a.log)
+		admin.NewHandler(source, a.log), admin.NewSocketHandler(source, a.changes(), a.log), a.log)
 	if err != nil {
 		return nil, err
 	}
 	opened.push(func() error { return server.Run(endedContext()) })
 	if a.cluster != nil {
+		if err := a.cluster.memory.prepare(); err != nil {
+			return nil, err
+		}
 		if err := a.cluster.gossip.Open(); err != nil {
 			return nil, err
 		}
@@ -172,6 +214,11 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 		opened.push(func() error { return s.listener.Run(endedContext()) })
 	}
 	if a.cluster != nil {
+		if err := a.cluster.memory.settle(); err != nil {
+			return nil, err
+		}
+	}
+	if len(a.floats) > 0 {
 		return server, vip.Cleanup(a.log)
 	}
 	return server, nil
@@ -182,27 +229,4 @@ func endedContext() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
-}
-
-// tasks lists everything that runs, in the order of its start. The election
-// comes last, so that on stop the VIP leaves first.
-func (a *App) tasks(server *admin.Server) []task {
-	tasks := []task{{"admin", server.Run, stopSlack}, {"event loops", a.loops.Run, stopSlack}, listening(a.services)}
-	for _, s := range a.services {
-		tasks = append(tasks, task{"checks of " + s.cfg.Name, s.checker.Run, s.cfg.Check.Timeout + stopSlack})
-	}
-	if a.cluster == nil {
-		return tasks
-	}
-	for _, f := range a.floats {
-		tasks = append(tasks, task{"vip " + f.cfg.Name, f.manager.Run, lifetime(a.cfg.Election.Lease) + stopSlack})
-	}
-	tasks = append(tasks, task{"gossip", a.cluster.gossip.Run, 2 * stopSlack},
-		task{"election", a.cluster.elector.Run, lifetime(a.cfg.Election.Lease) + stopSlack})
-	for _, f := range a.floats {
-		tasks = append(tasks, task{"fitness of " + f.cfg.Name, func(ctx context.Context) error {
-			return f.watchFitness(ctx, a.cluster.elector.SetFitness)
-		}, stopSlack})
-	}
-	return tasks
 }

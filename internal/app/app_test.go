@@ -189,7 +189,7 @@ func TestOpensAllOrNothing(t *testing.T) {
 		t.Error("the admin socket is open")
 	}
 	taken.Close()
-	again, err := admin.Listen(admin.Config{Socket: cfg.Admin.Socket}, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	again, err := admin.Listen(admin.Config{Socket: cfg.Admin.Socket}, http.NotFoundHandler(), http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,26 +229,6 @@ func TestWhyNotReady(t *testing.T) {
 	} {
 		if got := whyNotReady(n); got != want {
 			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
-
-func TestRank(t *testing.T) {
-	peers := []config.Peer{{Name: "m1"}, {Name: "m2"}, {Name: "m3"}}
-	for name, test := range map[string]struct {
-		priorities map[string]int
-		want       [3]int // of m1, m2, m3
-	}{
-		"no priorities":    {nil, [3]int{0, 1, 2}},
-		"one stands out":   {map[string]int{"m3": 1}, [3]int{1, 2, 0}},
-		"a tie":            {map[string]int{"m2": 5, "m3": 5}, [3]int{2, 0, 1}},
-		"all different":    {map[string]int{"m1": 1, "m2": 2, "m3": 3}, [3]int{2, 1, 0}},
-		"below the others": {map[string]int{"m1": 0, "m2": 1, "m3": 1}, [3]int{2, 0, 1}},
-	} {
-		for i, p := range peers {
-			if got := rank(config.VIP{Priorities: test.priorities}, peers, p.Name); got != test.want[i] {
-				t.Errorf("%s: %s is number %d, want %d", name, p.Name, got, test.want[i])
-			}
 		}
 	}
 }

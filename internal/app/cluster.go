@@ -1,58 +1,95 @@
 package app
 
 import (
-	"log/slog"
+	"context"
 	"net/netip"
-	"time"
 
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/pkg/election"
-	"github.com/kshalb/kshalb/pkg/vip"
 )
 
 // cluster is this node's part among its peers.
 type cluster struct {
 	gossip  *election.Gossip
 	elector *election.Elector
+	memory  *memory
+	keys    [][]byte // those that gossip uses now
 }
 
-// newCluster builds the election of floats and the wire under it.
-func newCluster(cfg *config.Config, self config.Peer, floats []*float, m metrics, log *slog.Logger) (*cluster, error) {
-	var keys [][]byte
-	if !cfg.Cluster.Gossip.Insecure {
-		var err error
-		if keys, err = config.LoadKeys(cfg.Cluster.Gossip.KeyFile); err != nil {
-			return nil, err
-		}
+// newCluster builds the election of the VIPs and the wire under it.
+func (a *App) newCluster(m metrics) (*cluster, error) {
+	keys, err := loadKeys(a.cfg.Cluster.Gossip)
+	if err != nil {
+		return nil, err
 	}
-	c := new(cluster)
-	var voters []string
-	var others []election.Peer
-	for _, p := range cfg.Cluster.Peers {
-		voters = append(voters, p.Name)
-		if p != self {
-			others = append(others, election.Peer{Name: p.Name, Address: netip.AddrPortFrom(p.Address, cfg.Cluster.Gossip.Port)})
-		}
+	mem, err := newMemory(a.opts.State, a.cfg, a.log)
+	if err != nil {
+		return nil, err
 	}
+	c := &cluster{memory: mem, keys: keys}
 	c.gossip = election.NewGossip(election.GossipConfig{
-		Cluster: cfg.Cluster.Name, Node: self.Name, Bind: netip.AddrPortFrom(self.Address, cfg.Cluster.Gossip.Port),
-		Peers: others, Keys: keys, Log: log, Metrics: m.election,
+		Cluster: a.cfg.Cluster.Name, Node: a.self.Name, Bind: netip.AddrPortFrom(a.self.Address, a.cfg.Cluster.Gossip.Port),
+		Peers: others(a.cfg, a.self.Name), Keys: keys, Log: a.log, Metrics: m.election,
 	}, func(b []byte) { c.elector.Receive(b) })
-
-	var vips []election.VIP
-	for _, f := range floats {
-		vips = append(vips, election.VIP{
-			Name: f.cfg.Name, Rank: rank(f.cfg, cfg.Cluster.Peers, self.Name),
-			Hold: func(term uint64, deadline time.Time) { f.manager.Hold(term, 0, deadline) }, Withdraw: f.withdraw,
-		})
-	}
-	var err error
 	c.elector, err = election.NewElector(election.ElectorConfig{
-		Node: self.Name, Voters: voters, VIPs: vips, Send: c.gossip.Send, Log: log, Metrics: m.election,
-		Timing: election.Timing{
-			Lease: cfg.Election.Lease, Renew: cfg.Election.Renew,
-			Linger: vip.Linger(lifetime(cfg.Election.Lease)),
-		},
+		Node: a.self.Name, Voters: voters(a.cfg), Bootstrap: a.cfg.Cluster.Bootstrap,
+		Remembered: mem.remembered(), Remember: mem.remember,
+		Timing: election.Timing{Lease: a.cfg.Election.Lease, Renew: a.cfg.Election.Renew},
+		VIPs:   a.electionVIPs(), Send: c.gossip.Send, Log: a.log, Metrics: m.election,
 	})
 	return c, err
+}
+
+// electionVIPs are the VIPs to elect a holder for, and what holding means here.
+// A witness never holds.
+func (a *App) electionVIPs() []election.VIP {
+	var vips []election.VIP
+	for i, v := range a.cfg.VIPs {
+		e := election.VIP{
+			Name: v.Name, Priorities: v.Priorities, Preempt: v.Preempt,
+			Hold: func(election.Lease) {}, Withdraw: func(context.Context) error { return nil },
+		}
+		if !a.self.Witness {
+			f := a.floats[i]
+			e.Arm, e.Hold, e.Withdraw, e.Announce = f.arm, f.hold, f.withdraw, f.manager.Announce
+		}
+		vips = append(vips, e)
+	}
+	return vips
+}
+
+// loadKeys reads the keys of gossip; nil is none, on purpose.
+func loadKeys(g config.Gossip) ([][]byte, error) {
+	if g.Insecure {
+		return nil, nil
+	}
+	return config.LoadKeys(g.KeyFile)
+}
+
+func voters(cfg *config.Config) []election.Voter {
+	var all []election.Voter
+	for _, p := range cfg.Cluster.Peers {
+		all = append(all, election.Voter{Name: p.Name, Witness: p.Witness})
+	}
+	return all
+}
+
+// others are the peers save self.
+func others(cfg *config.Config, self string) []election.Peer {
+	var all []election.Peer
+	for _, p := range cfg.Cluster.Peers {
+		if p.Name != self {
+			all = append(all, election.Peer{Name: p.Name, Address: netip.AddrPortFrom(p.Address, cfg.Cluster.Gossip.Port)})
+		}
+	}
+	return all
+}
+
+// preferences are who should hold each VIP.
+func preferences(cfg *config.Config) map[string]election.Preference {
+	all := make(map[string]election.Preference)
+	for _, v := range cfg.VIPs {
+		all[v.Name] = election.Preference{Priorities: v.Priorities, Preempt: v.Preempt}
+	}
+	return all
 }

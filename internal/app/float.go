@@ -15,6 +15,7 @@ import (
 // float is one VIP with what hangs on it: its manager and its services.
 type float struct {
 	cfg      config.VIP
+	lease    time.Duration
 	manager  *vip.Manager
 	services []*service
 	recheck  chan struct{} // a backend changed
@@ -27,7 +28,7 @@ func lifetime(lease time.Duration) time.Duration {
 }
 
 func newFloat(cfg config.VIP, lease time.Duration, services []*service, m metrics, log *slog.Logger) (*float, error) {
-	f := &float{cfg: cfg, recheck: make(chan struct{}, 1)}
+	f := &float{cfg: cfg, lease: lease, recheck: make(chan struct{}, 1)}
 	var redirects []vip.Redirect
 	for _, s := range services {
 		if s.cfg.VIP == cfg.Name {
@@ -43,6 +44,13 @@ func newFloat(cfg config.VIP, lease time.Duration, services []*service, m metric
 	return f, err
 }
 
+// arm has the kernel close the fence by itself, a lease from now.
+func (f *float) arm(attempt uint64) (linger time.Duration, err error) {
+	return f.manager.Arm(attempt, f.lease)
+}
+
+func (f *float) hold(l election.Lease) { f.manager.Hold(l.Term, l.Attempt, l.Deadline) }
+
 // withdraw lets go of the VIP. Its connections are reset while the RSTs can
 // still be sent from it; those that slipped in meanwhile, afterwards.
 func (f *float) withdraw(ctx context.Context) error {
@@ -57,7 +65,8 @@ func (f *float) reset() {
 	}
 }
 
-// changed asks for the fitness to be looked at again; it never blocks.
+// changed asks for the fitness to be looked at again, after a transition of a
+// backend or of a link; it never blocks.
 func (f *float) changed() {
 	select {
 	case f.recheck <- struct{}{}:
@@ -83,7 +92,8 @@ func (f *float) fitness() election.Fitness {
 	return election.Able
 }
 
-// ableInterval is how often the interface and the address are looked at.
+// ableInterval is how often the interface and the address are looked at, also
+// when nothing seems to change.
 const ableInterval = time.Second
 
 // watchFitness tells the election how fit this node is, at each change.
@@ -103,14 +113,4 @@ func (f *float) watchFitness(ctx context.Context, tell func(vip string, f electi
 			return nil
 		}
 	}
-}
-
-// rank is this node's place among the peers for the VIP: the highest priority
-// first, and the order of the configuration where they are equal.
-func rank(v config.VIP, peers []config.Peer, self string) int {
-	byPriority := slices.Clone(peers)
-	slices.SortStableFunc(byPriority, func(a, b config.Peer) int {
-		return v.Priorities[b.Name] - v.Priorities[a.Name]
-	})
-	return slices.IndexFunc(byPriority, func(p config.Peer) bool { return p.Name == self })
 }

@@ -3,8 +3,10 @@ package app
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/status"
 	"github.com/kshalb/kshalb/pkg/election"
 	"github.com/kshalb/kshalb/pkg/health"
@@ -23,7 +25,13 @@ func (a *App) Status() status.Node {
 	if a.cluster != nil {
 		n.Peers = a.peers()
 		for i, e := range a.cluster.elector.Status() {
-			n.VIPs = append(n.VIPs, a.floats[i].status(e))
+			v := vipStatus(a.cfg.VIPs[i], e)
+			if a.self.Witness {
+				v = witnessStatus(v)
+			} else {
+				a.floats[i].addStatus(&v)
+			}
+			n.VIPs = append(n.VIPs, v)
 		}
 	}
 	n.Reason = whyNotReady(n)
@@ -55,37 +63,67 @@ func whyNotReady(n status.Node) string {
 }
 
 func (a *App) peers() []status.Peer {
-	states := make(map[string]election.PeerState)
+	states := map[string]string{a.self.Name: "self"}
 	for _, p := range a.cluster.gossip.Peers() {
-		states[p.Name] = p.State
+		states[p.Name] = string(p.State)
 	}
+	differing := a.cluster.elector.Differing()
 	var peers []status.Peer
-	for _, p := range a.cfg.Cluster.Peers {
-		peers = append(peers, status.Peer{Name: p.Name, Address: p.Address.String(), State: cmp.Or(string(states[p.Name]), "self")})
+	for _, p := range a.reloads.inForce.Load().Cluster.Peers {
+		s := status.Peer{
+			Name: p.Name, Address: p.Address.String(), Witness: p.Witness,
+			State: cmp.Or(states[p.Name], string(election.PeerUnknown)),
+		}
+		if slices.Contains(differing, p.Name) {
+			s.Reason = "has other voters: make cluster.peers the same"
+		}
+		peers = append(peers, s)
 	}
 	return peers
 }
 
-const stateSilent = "silent"
+// The states of a VIP that are no phases of its election.
+const (
+	stateSilent  = "silent"
+	stateWitness = "witness"
+)
 
-func (f *float) status(e election.Status) status.VIP {
-	m := f.manager.Status()
+// vipStatus is what the election knows of a VIP.
+func vipStatus(cfg config.VIP, e election.Status) status.VIP {
 	v := status.VIP{
-		Name: f.cfg.Name, Address: f.cfg.Address.String(), Interface: cmp.Or(m.Interface, f.cfg.Interface),
-		Holder: e.Holder, Term: e.Term, Assigned: m.Assigned,
-		State: e.Phase.String(), Reason: e.Why,
-		Fence: []status.Fence{{Layer: "deadline", Active: m.Assigned}, {Layer: "lifetime", Active: m.Assigned}},
+		Name: cfg.Name, Address: cfg.Address.String(), Interface: cfg.Interface,
+		Holder: e.Holder, Term: e.Term, State: e.Phase.String(), Reason: e.Why, Fence: []status.Fence{},
 	}
 	if e.Silent && e.Phase != election.Holding {
 		v.State = stateSilent
-	}
-	if err := f.unable(); err != nil {
-		v.Reason = err.Error()
 	}
 	if !e.Deadline.IsZero() {
 		v.LeaseRemaining = max(time.Until(e.Deadline).Seconds(), 0)
 	}
 	return v
+}
+
+// witnessStatus is that of a node which votes and has no VIP.
+func witnessStatus(v status.VIP) status.VIP {
+	v.Interface = ""
+	if v.State != stateSilent {
+		v.State = stateWitness
+	}
+	return v
+}
+
+// addStatus adds what the address and its fence are doing.
+func (f *float) addStatus(v *status.VIP) {
+	m := f.manager.Status()
+	v.Interface, v.Assigned = cmp.Or(m.Interface, v.Interface), m.Assigned
+	kernel := status.Fence{Layer: "kernel", Active: m.Fenced}
+	if m.FenceErr != nil {
+		kernel.Reason = m.FenceErr.Error()
+	}
+	v.Fence = []status.Fence{{Layer: "deadline", Active: m.Assigned}, kernel, {Layer: "lifetime", Active: m.Assigned}}
+	if err := f.unable(); err != nil {
+		v.Reason = err.Error()
+	}
 }
 
 func (s *service) status() status.Listener {

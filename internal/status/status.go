@@ -28,7 +28,7 @@ type VIP struct {
 	Term           uint64  `json:"term"`             // counts owners; 0 before the first
 	Assigned       bool    `json:"assigned"`         // the address is on this node's interface
 	LeaseRemaining float64 `json:"leaseRemainingSeconds"`
-	State          string  `json:"state"`            // holding, campaigning, standby, silent, resigning
+	State          string  `json:"state"`            // holding, campaigning, standby, silent, resigning, witness
 	Reason         string  `json:"reason,omitempty"` // why this node does not hold it
 	Fence          []Fence `json:"fence"`
 }
@@ -36,15 +36,18 @@ type VIP struct {
 // Fence is one layer that stops this node from answering for a VIP once its
 // lease has passed.
 type Fence struct {
-	Layer  string `json:"layer"` // deadline, lifetime
+	Layer  string `json:"layer"` // deadline, kernel, lifetime
 	Active bool   `json:"active"`
+	Reason string `json:"reason,omitempty"` // why this host does not have the layer
 }
 
 // Peer is another node, as this node sees it.
 type Peer struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
-	State   string `json:"state"` // self, alive, dead, unknown
+	Witness bool   `json:"witness,omitempty"` // it votes and never holds a VIP
+	State   string `json:"state"`             // self, alive, dead, unknown
+	Reason  string `json:"reason,omitempty"`  // why its votes do not count here
 }
 
 // Listener is a port that accepts connections, and its pool.

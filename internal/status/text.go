@@ -24,11 +24,12 @@ func (n Node) WriteText(w io.Writer, now time.Time) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", v.Name, v.Address, cmp.Or(v.Holder, "nobody"), v.Term,
 			v.State, v.leaseText(), v.fenceText(), cmp.Or(v.Reason, "-"))
 	}
+	n.writeMissingFences(t)
 	if len(n.Peers) > 0 {
 		fmt.Fprintln(t, "\nPEER\tADDRESS\tSTATE")
 	}
 	for _, p := range n.Peers {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, p.Address, p.State)
+		fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, p.Address, p.stateText())
 	}
 	fmt.Fprintln(t, "\nLISTENER\tADDRESS\tBACKEND\tSTATE\tSINCE\tACTIVE\tTOTAL\tWHY")
 	for _, l := range n.Listeners {
@@ -37,6 +38,28 @@ func (n Node) WriteText(w io.Writer, now time.Time) error {
 		}
 	}
 	return t.Flush()
+}
+
+// writeMissingFences says which layers of a fence this host does not have.
+func (n Node) writeMissingFences(w io.Writer) {
+	for _, v := range n.VIPs {
+		for _, f := range v.Fence {
+			if f.Reason != "" {
+				fmt.Fprintf(w, "%s has no fence of layer %s here: %s\n", v.Name, f.Layer, f.Reason)
+			}
+		}
+	}
+}
+
+func (p Peer) stateText() string {
+	text := p.State
+	if p.Witness {
+		text += ", witness"
+	}
+	if p.Reason != "" {
+		text += ", " + p.Reason
+	}
+	return text
 }
 
 func (v VIP) leaseText() string {

@@ -22,9 +22,13 @@ var nodes = map[string]Node{
 		Name: "master1", Cluster: "kshalb", Version: "v0.1.0", Started: ago(26*time.Hour + 700*time.Millisecond), Ready: true,
 		VIPs: []VIP{{
 			Name: "apiserver", Address: "192.168.0.10", Interface: "eth0", Holder: "master1", Term: 12, Assigned: true,
-			LeaseRemaining: 0.4321, State: "holding", Fence: []Fence{{"deadline", true}, {"lifetime", true}},
+			LeaseRemaining: 0.4321, State: "holding", Fence: []Fence{{Layer: "deadline", Active: true}, {Layer: "kernel", Active: true}, {Layer: "lifetime", Active: true}},
 		}},
-		Peers: []Peer{{"master1", "192.168.0.1", "self"}, {"master2", "192.168.0.2", "alive"}, {"master3", "192.168.0.3", "dead"}},
+		Peers: []Peer{
+			{Name: "master1", Address: "192.168.0.1", State: "self"},
+			{Name: "master2", Address: "192.168.0.2", State: "alive", Reason: "has other voters: make cluster.peers the same"},
+			{Name: "node1", Address: "192.168.0.4", Witness: true, State: "dead"},
+		},
 		Listeners: []Listener{{
 			Name: "apiserver", Address: "192.168.0.10:6443", Bind: "192.168.0.10:26443", Active: 3,
 			Backends: []Backend{
@@ -38,9 +42,9 @@ var nodes = map[string]Node{
 		Name: "master2", Cluster: "kshalb", Version: "v0.1.0", Started: ago(time.Second), Reason: "its vote is silent after the start",
 		VIPs: []VIP{{
 			Name: "apiserver", Address: "192.168.0.10", State: "silent", Reason: "another node holds it",
-			Fence: []Fence{{"deadline", false}, {"lifetime", false}},
+			Fence: []Fence{{Layer: "deadline"}, {Layer: "kernel", Reason: "this kernel has no nf_tables"}, {Layer: "lifetime"}},
 		}},
-		Peers: []Peer{{"master1", "192.168.0.1", "unknown"}, {"master2", "192.168.0.2", "self"}},
+		Peers: []Peer{{Name: "master1", Address: "192.168.0.1", State: "unknown"}, {Name: "master2", Address: "192.168.0.2", State: "self"}},
 		Listeners: []Listener{{
 			Name: "apiserver", Address: "192.168.0.10:6443",
 			Backends: []Backend{{Address: "192.168.0.1:6443", State: "unknown"}},

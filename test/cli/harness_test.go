@@ -89,6 +89,7 @@ func must(t *testing.T, err error) {
 }
 
 func (n *node) socket() string { return filepath.Join(n.Dir(), "run", "kshalb.sock") }
+func (n *node) state() string  { return filepath.Join(n.Dir(), "state") }
 func (n *node) key() string    { return filepath.Join(n.Dir(), "gossip.key") }
 
 const configText = `version: 1
@@ -125,7 +126,7 @@ func (n *node) args(changes ...string) []string {
 	if _, err := os.Stat(n.key()); err != nil {
 		must(n.T, os.WriteFile(n.key(), []byte("MDEyMzQ1Njc4OWFiY2RlZg==\n"), 0o600))
 	}
-	return []string{"run", "--config", file}
+	return []string{"run", "--config", file, "--state", n.state()}
 }
 
 func (n *node) start(s lab.Spec) *lab.Process {

@@ -79,7 +79,7 @@ func (m *Master) writeConfig() error {
 func (m *Master) Start() error {
 	p, err := m.Host.Start(lab.Spec{
 		Name: "kshalb", Path: m.cluster.binary,
-		Args: []string{"run", "--config", m.ConfigFile(), "--node", m.Name()},
+		Args: []string{"run", "--config", m.ConfigFile(), "--node", m.Name(), "--state", filepath.Join(m.Dir(), "state")},
 	})
 	if err != nil {
 		return err
