@@ -49,7 +49,7 @@ func TestFetchFromOneThatHangs(t *testing.T) {
 func TestFetchBadAnswers(t *testing.T) {
 	for want, h := range map[string]http.HandlerFunc{
 		"got 404 Not Found":   http.NotFound,
-		"read the status":     func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("hello")) },
+		"read the answer":     func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("hello")) },
 		"no answer within 1s": func(w http.ResponseWriter, r *http.Request) { w.(http.Flusher).Flush(); <-r.Context().Done() },
 	} {
 		t.Run(want, func(t *testing.T) {

@@ -131,6 +131,34 @@ log: {level: debug, format: json}
 	}, warnings)
 }
 
+func TestWitness(t *testing.T) {
+	c := mustParse(t, "witness.yaml", `version: 1
+cluster:
+  peers:
+  - {name: master1, address: 192.168.0.1}
+  - {name: node1, address: 192.168.0.4, witness: true}
+  - {name: master2, address: 192.168.0.2}
+  bootstrap: master2
+vips:
+- {name: apiserver, address: 192.168.0.10, priorities: {master2: 5}, preempt: true}
+- {name: other, address: 192.168.0.11, priorities: {master1: 5, master2: 5}, preempt: true}
+listeners:
+- {name: apiserver, vip: apiserver, port: 6443, backends: {peers: true, port: 6443}}
+- {name: listed, vip: other, port: 6443, backends: {addresses: [192.168.0.4:6443]}}
+`)
+	if got := c.Cluster.Peers; got[0].Witness || !got[1].Witness || got[2].Witness || c.Cluster.Bootstrap != "master2" || !c.VIPs[0].Preempt {
+		t.Errorf("%+v", c)
+	}
+	want := []netip.AddrPort{netip.MustParseAddrPort("192.168.0.1:6443"), netip.MustParseAddrPort("192.168.0.2:6443")}
+	if diff := cmp.Diff(want, c.Listeners[0].Backends, comparers); diff != "" || !c.Listeners[0].OfPeers || c.Listeners[1].OfPeers {
+		t.Errorf("backends (-want +got):\n%s", diff)
+	}
+	if len(c.Warnings) != 1 || c.Warnings[0].String() != "witness.yaml:10: vips[1].preempt: moves nothing:"+
+		" all peers have the same priority; write priorities that differ" {
+		t.Errorf("warnings: %v", c.Warnings)
+	}
+}
+
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "kshalb.yaml")
@@ -253,6 +281,10 @@ func TestDigest(t *testing.T) {
 		"address":  digest("192.168.0.10}", "192.168.0.11}"),
 		"backends": digest("port: 6443}}", "port: 6444}}"),
 		"priority": digest("192.168.0.10}", "192.168.0.10, priorities: {master1: 1}}"),
+		"preempt":  digest("192.168.0.10}", "192.168.0.10, preempt: true}"),
+		// A node that believes itself the bootstrap node counts no majorities.
+		"bootstrap": digest("cluster:", "cluster:\n  bootstrap: master1"),
+		"witness":   digest("192.168.0.3}", "192.168.0.3, witness: true}"),
 	} {
 		if got == want {
 			t.Errorf("%s does not change the digest", name)

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDiff(t *testing.T) {
+	base := mustParse(t, "base.yaml", small)
+	const first, second = "  - {name: master1, address: 192.168.0.1}\n", "  - {name: master2, address: 192.168.0.2}\n"
+	const local = "\n- {name: local, bind: 127.0.0.1, port: 1, backends: {addresses: [192.0.2.1:2]}, allow: [10.0.0.0/8]}"
+	for name, test := range map[string]struct {
+		old, replacement string
+		want             []string
+	}{
+		"nothing":         {},
+		"a comment":       {"version: 1", "version: 1 # one", nil},
+		"defaults":        {"vips:", "election: {lease: 500ms}\nadmin:\nvips:", nil},
+		"a default port":  {"port: 6443, b", "port: 6443, privatePort: 26443, b", nil},
+		"empty lists":     {"port: 6443, b", "port: 6443, allow: [], b", nil},
+		"a text":          {"vips:", "log: {level: debug}\nvips:", []string{`log.level: "info" -> "debug"`}},
+		"a number":        {"port: 6443, b", "port: 443, b", []string{"listeners[0].port: 6443 -> 443", "listeners[0].privatePort: 26443 -> 20443"}},
+		"a duration":      {"vips:", "election: {lease: 1s}\nvips:", []string{"election.lease: 500ms -> 1s"}},
+		"a truth value":   {"192.168.0.3}", "192.168.0.3, witness: true}", []string{"cluster.peers[2].witness: false -> true"}},
+		"an address":      {"192.168.0.10}", "192.168.0.11}", []string{"vips[0].address: 192.168.0.10 -> 192.168.0.11"}},
+		"a map":           {"192.168.0.10}", "192.168.0.10, priorities: {master2: 1, master1: 2}}", []string{"vips[0].priorities: {} -> {master1: 2, master2: 1}"}},
+		"a list of words": {"port: 6443, b", "port: 6443, allow: [10.0.0.0/8, 192.168.0.0/16], b", []string{"listeners[0].allow: [] -> [10.0.0.0/8, 192.168.0.0/16]"}},
+		"a new peer":      {second, second + "  - {name: master4, address: 192.168.0.4}\n", []string{"cluster.peers[2]: master4 is new"}},
+		"a lost peer":     {second, "", []string{"cluster.peers: master2 is gone"}},
+		"another peer":    {"master2", "master4", []string{"cluster.peers[1]: master4 is new", "cluster.peers: master2 is gone"}},
+		"order of peers":  {first + second, second + first, []string{"cluster.peers: master1, master2, master3 -> master2, master1, master3"}},
+		"a new listener":  {"listeners:", "listeners:" + local, []string{"listeners[0]: local is new"}},
+		"backends":        {"{peers: true, port: 6443}", "{addresses: [192.0.2.1:6443]}", []string{"listeners[0].backends.peers: true -> false", "listeners[0].backends.port: 6443 -> 0", "listeners[0].backends.addresses: [] -> [{192.0.2.1:6443 1}]"}},
+		"bootstrap":       {"cluster:", "cluster:\n  bootstrap: master1", []string{`cluster.bootstrap: "" -> "master1"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			next := mustParse(t, "next.yaml", strings.Replace(small, test.old, test.replacement, 1))
+			var got []string
+			for _, c := range base.Diff(next) {
+				got = append(got, c.String())
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if back := next.Diff(base); len(back) != len(got) {
+				t.Errorf("the other way round: %v", back)
+			}
+		})
+	}
+}
+
+// The order of listeners and VIPs means nothing; paths are those of the newer file.
+func TestDiffOfMovedEntries(t *testing.T) {
+	const text = small + "- {name: local, bind: 127.0.0.1, port: 1, backends: {addresses: [192.0.2.1:2]}}\n"
+	i := strings.Index(text, "- {name: apiserver, vip")
+	lines := strings.SplitAfter(text[i:], "\n")
+	moved := text[:i] + lines[1] + strings.Replace(lines[0], "port: 6443,", "port: 443,", 1)
+	got := mustParse(t, "a.yaml", text).Diff(mustParse(t, "b.yaml", moved))
+	want := []Change{{"listeners[1].port", "6443", "443"}, {"listeners[1].privatePort", "26443", "20443"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
