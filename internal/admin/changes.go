@@ -98,6 +98,7 @@ func writeJSON(w http.ResponseWriter, v any, log *slog.Logger) {
 	w.Header().Set("Content-Type", "application/json")
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false) // people read it
 	if err := enc.Encode(v); err != nil {
 		log.Debug("answer not sent", "err", err)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func (a *App) Reload() (admin.Reloaded, error) {
 		return done, err
 	}
 	a.reloads.at.Store(time.Now().Unix())
-	a.log.Info("the configuration was reloaded", "changes", strings.Join(done.Changes, "; "))
+	a.log.Info("the configuration was reloaded", "changes", cmp.Or(strings.Join(done.Changes, "; "), "none"))
 	for _, n := range done.Notes {
 		a.log.Warn(n)
 	}
@@ -99,7 +100,7 @@ func (a *App) reload() (admin.Reloaded, error) {
 		a.cluster.keys = c.secrets
 	}
 	a.reloads.inForce.Store(next)
-	return admin.Reloaded{Changes: c.told, Notes: append(a.notServed(next), warnings(next)...)}, nil
+	return admin.Reloaded{Changes: slices.Concat([]string{}, c.told), Notes: slices.Concat([]string{}, a.notServed(next), warnings(next))}, nil
 }
 
 func warnings(cfg *config.Config) []string {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -113,6 +114,8 @@ func written(v reflect.Value) string {
 			words = append(words, fmt.Sprintf("%s: %d", name, numbers[name]))
 		}
 		return "{" + strings.Join(words, ", ") + "}"
+	case reflect.String:
+		return strconv.Quote(v.String()) // show would cut a long one
 	default:
 		return show(v.Interface())
 	}

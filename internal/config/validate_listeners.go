@@ -23,8 +23,8 @@ func (d *decoder) listeners(raws []rawListener, c *Config) []Listener {
 			Check: d.check(at+".check", raw.Check), Timeouts: Timeouts(raw.Timeouts),
 		}
 		l.Address, l.Bind = d.place(at, raw, c)
-		if raw.VIP != "" {
-			raws[i].PrivatePort = int(l.Bind.Port()) // so that Diff takes the default for what it is
+		if raw.PrivatePort == defaultPrivate(raw.Port) {
+			raws[i].PrivatePort = 0 // Diff is to see the default as one
 		}
 		l.Backends, l.OfPeers = d.backends(at+".backends", raw.Backends, c), raw.Backends.Peers
 		d.allow(at+".allow", raw.Allow)
@@ -73,12 +73,17 @@ func (d *decoder) placeAtVIP(at string, raw rawListener, vips []VIP) (address, b
 	case raw.Port == 0: // reported before
 	case private == raw.Port:
 		d.report(at+".privatePort", "%d is the port itself, which an apiserver of this host may need; write another or leave it out", private)
-	case private == 0 && raw.Port+privateOffset > 65535:
-		private = raw.Port - privateOffset
 	case private == 0:
-		private = raw.Port + privateOffset
+		private = defaultPrivate(raw.Port)
 	}
 	return address, netip.AddrPortFrom(address.Addr(), uint16(private))
+}
+
+func defaultPrivate(port int) int {
+	if port+privateOffset > 65535 {
+		return port - privateOffset
+	}
+	return port + privateOffset
 }
 
 func (d *decoder) placeHere(at string, raw rawListener, vips []VIP) (address, bind netip.AddrPort) {
