@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,8 +16,10 @@ import (
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 
+	"github.com/kshalb/kshalb/internal/admin"
 	"github.com/kshalb/kshalb/internal/lab"
 	"github.com/kshalb/kshalb/internal/lab/labtest"
+	"github.com/kshalb/kshalb/internal/status"
 )
 
 // binary is the path of kshalb, built by TestMain.
@@ -113,6 +116,12 @@ func (n *node) run(changes ...string) *lab.Process {
 
 func (n *node) args(changes ...string) []string {
 	n.Helper()
+	return []string{"run", "--config", n.write(changes...), "--state", n.state()}
+}
+
+// write writes the configuration, changed by pairs of an old and a new text.
+func (n *node) write(changes ...string) (file string) {
+	n.Helper()
 	text := configText
 	for i := 0; i < len(changes); i += 2 {
 		if !strings.Contains(text, changes[i]) {
@@ -121,12 +130,34 @@ func (n *node) args(changes ...string) []string {
 		text = strings.ReplaceAll(text, changes[i], changes[i+1])
 	}
 	text = strings.NewReplacer("KEY", n.key(), "SOCKET", n.socket()).Replace(text)
-	file := filepath.Join(n.Dir(), "kshalb.yaml")
+	file = filepath.Join(n.Dir(), "kshalb.yaml")
 	must(n.T, os.WriteFile(file, []byte(text), 0o600))
 	if _, err := os.Stat(n.key()); err != nil {
 		must(n.T, os.WriteFile(n.key(), []byte("MDEyMzQ1Njc4OWFiY2RlZg==\n"), 0o600))
 	}
-	return []string{"run", "--config", file, "--state", n.state()}
+	return file
+}
+
+// ask runs a command that asks the kshalb of this host, and returns its exit
+// code and what it wrote.
+func (n *node) ask(args ...string) (code int, stdout, stderr string) {
+	n.Helper()
+	var out, errs strings.Builder
+	cmd := exec.CommandContext(n.ctx, binary, append(args, "--socket", n.socket())...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		n.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// untilStatus waits until ok finds nothing missing in what kshalb says of itself.
+func (n *node) untilStatus(p *lab.Process, what string, ok func(status.Node) bool) {
+	n.Helper()
+	n.until(p, what, func() bool {
+		s, err := admin.FetchStatus(n.ctx, n.socket())
+		return err == nil && ok(s)
+	})
 }
 
 func (n *node) start(s lab.Spec) *lab.Process {

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kshalb/kshalb/internal/admin"
 	"github.com/kshalb/kshalb/internal/lab"
 )
 
@@ -51,18 +50,4 @@ func (n *node) ends(p *lab.Process, signal syscall.Signal, within time.Duration)
 		n.Errorf("%v after %v, want exit code 0 within %v:\n%s", p.State(), took, within, p.Tail(4000))
 	}
 	n.leftNothing()
-}
-
-// SIGHUP is how daemons are asked to reload; one that can't must not end.
-func TestHangupIsSurvived(t *testing.T) {
-	n := newNode(t)
-	p := n.run()
-	n.untilSays(p, "kshalb is running")
-	must(t, p.Signal(syscall.SIGHUP))
-	n.untilSays(p, "reload is not supported yet")
-	n.until(p, "it tells its status", func() bool {
-		s, err := admin.FetchStatus(n.ctx, n.socket())
-		return err == nil && s.Name == "m1"
-	})
-	n.ends(p, syscall.SIGTERM, orderly)
 }

@@ -106,10 +106,15 @@ func TestObstacles(t *testing.T) {
 // runWithout runs kshalb without capabilities.
 func (n *node) runWithout(caps ...int) *lab.Process {
 	n.Helper()
+	return n.runArgsWithout(n.args(), caps...)
+}
+
+func (n *node) runArgsWithout(args []string, caps ...int) *lab.Process {
+	n.Helper()
 	self, err := os.Executable()
 	must(n.T, err)
 	return n.start(lab.Spec{
-		Path: self, Args: append([]string{binary}, n.args()...),
+		Path: self, Args: append([]string{binary}, args...),
 		Env: []string{drop + "=" + strings.Trim(fmt.Sprint(caps), "[]")},
 	})
 }

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/kshalb/kshalb/internal/status"
+)
+
+// metric is the value of a series without labels, as it stands in /metrics.
+func (n *node) metric(series string) string {
+	n.Helper()
+	client := http.Client{Transport: &http.Transport{DialContext: n.DialContext, DisableKeepAlives: true}}
+	resp, err := client.Get("http://127.0.0.1:9446/metrics")
+	must(n.T, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	must(n.T, err)
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, series+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// says runs a command and expects an exit code and all that it writes: on stdout
+// when it succeeds, else on stderr.
+func (n *node) says(code int, want string, args ...string) {
+	n.Helper()
+	got, stdout, stderr := n.ask(args...)
+	said, silent := stdout, stderr
+	if code != 0 {
+		said, silent = stderr, stdout
+	}
+	if got != code || said != want || silent != "" {
+		n.Errorf("kshalb %s: exit code %d, stdout %q, stderr %q; want %d %q", strings.Join(args, " "), got, stdout, stderr, code, want)
+	}
+}
+
+const (
+	preferred = "address: 192.168.0.10}"
+	prefers   = "address: 192.168.0.10, priorities: {m1: 7}}"
+	admins    = "admin: {"
+)
+
+// TestReload: a good file is taken, a bad one or an impossible change is told
+// and changes nothing, and nothing of this ends the process.
+func TestReload(t *testing.T) {
+	n := newNode(t)
+	p := n.run()
+	n.untilSays(p, "kshalb is running")
+	n.says(0, "nothing has changed\n", "reload")
+
+	n.write(preferred, prefers, admins, "log: {level: warn}\nadmin: {")
+	n.says(0, "vips[0].priorities: {} -> {m1: 7}\nlog.level: \"info\" -> \"warn\"\n", "reload")
+	if told := strings.Count(p.Tail(1<<20), "the configuration was reloaded"); told != 1 {
+		t.Errorf("said %d times that it reloaded, want once: the second time this is beneath its level", told)
+	}
+
+	file := n.write("port: 6443, b", "prot: 6443, b")
+	n.says(2, file+":7: listeners[0].prot: unknown key; did you mean port?\n"+
+		file+":7: listeners[0].port: is missing; write it as in port: 6443\n", "reload")
+	if got := n.metric("kshalb_config_last_reload_successful"); got != "0" {
+		t.Errorf("the last reload was refused, and its metric is %q", got)
+	}
+
+	n.write(preferred, prefers, admins, "log: {level: warn, format: json}\nadmin: {", "vip: apiserver, port: 6443", "vip: apiserver, port: 443")
+	n.says(1, "kshalb: reload "+file+": listeners[0].port, log.format cannot change while kshalb runs: restart it\n", "reload")
+
+	must(t, os.Remove(file))
+	must(t, p.Signal(syscall.SIGHUP))
+	n.untilSays(p, "not reloaded, all stays as it was\" err=\"read config: open "+file+": no such file or directory")
+
+	n.write(preferred, prefers)
+	must(t, p.Signal(syscall.SIGHUP))
+	n.untilSays(p, `msg="the configuration was reloaded" changes="log.level: \"warn\" -> \"info\""`)
+	if got := n.metric("kshalb_config_last_reload_successful"); got != "1" {
+		t.Errorf("the last reload was good, and its metric is %q", got)
+	}
+	n.ends(p, syscall.SIGTERM, orderly)
+}
+
+// TestReloadOfPeers: voters come and go by one, while there is a holder, and the
+// backends that follow from them are said to wait.
+func TestReloadOfPeers(t *testing.T) {
+	n := newNode(t)
+	n.serve()
+	p := n.run()
+	n.untilSays(p, "kshalb is running")
+	const one = "peers: [{name: m1, address: 192.168.0.1}]"
+	file := n.write(one, "peers: [{name: m1, address: 192.168.0.1}, {name: w, address: 192.168.0.2, witness: true}]")
+	n.says(1, "kshalb: reload "+file+": change the voters: no holder of apiserver is known under the present voters [\"m1\"]:"+
+		" wait until one is, so that both sets share a majority\n", "reload")
+
+	n.untilHolds(p)
+	n.write(one, threePeers)
+	n.says(1, "kshalb: reload "+file+": change the voters: voters may change by one at a time, and this adds [\"m2\" \"m3\"] and removes []\n", "reload")
+	n.write(one, "peers: [{name: m1, address: 192.168.0.7}]")
+	n.says(1, "kshalb: reload "+file+": cluster.peers[0].address cannot change while kshalb runs: restart it\n", "reload")
+
+	n.write(one, "peers: [{name: m1, address: 192.168.0.1}, {name: m2, address: 192.168.0.2}]")
+	code, stdout, stderr := n.ask("reload")
+	if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "cluster.peers[1]: m2 is new\n"+
+		"note: listener apiserver keeps its backends until kshalb is restarted here: [192.168.0.1:6443], and not yet [192.168.0.1:6443 192.168.0.2:6443]\n") {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	// One of two is no majority.
+	n.untilStatus(p, "it has let go", func(s status.Node) bool { return len(s.Peers) == 2 && s.VIPs[0].State != "holding" })
+	n.ends(p, syscall.SIGTERM, orderly)
+}
+
+func TestReloadOfNobody(t *testing.T) {
+	n := newNode(t)
+	_, _, stderr := n.ask("reload")
+	if want := "kshalb: ask " + n.socket() + ": no such file or directory (is kshalb running, and are you root?)\n"; stderr != want {
+		t.Errorf("got %q, want %q", stderr, want)
+	}
+}
