@@ -184,7 +184,7 @@ func TestVolumes(t *testing.T) {
 		}
 		readOnly[v.HostPath.Path] = c.VolumeMounts[i].ReadOnly
 	}
-	want := map[string]bool{"/etc/kshalb": true, "/run/kshalb": false, "/etc/kubernetes/pki": true}
+	want := map[string]bool{"/etc/kshalb": true, "/run/kshalb": false, "/var/lib/kshalb": false, "/etc/kubernetes/pki": true}
 	for path, ro := range want {
 		if got, ok := readOnly[path]; !ok || got != ro {
 			t.Errorf("%s: mounted %t, read-only %t", path, ok, got)
