@@ -13,6 +13,7 @@ import (
 
 	"github.com/kshalb/kshalb/internal/app"
 	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/state"
 )
 
 // maxLoops bounds --loops: more than this is a mistake.
@@ -46,7 +47,7 @@ any file.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.config, "config", defaultConfig, "configuration `FILE`")
 	flags.StringVar(&f.node, "node", "", "`NAME` of this node among the peers (default: found by its addresses)")
-	flags.StringVar(&f.state, "state", "/var/lib/kshalb", "`FOLDER` for what has to be known after a restart, made when it is missing")
+	flags.StringVar(&f.state, "state", string(state.Default), "`FOLDER` for what has to be known after a restart, made when it is missing")
 	flags.StringVar(&f.listen, "listen", "", "serve on `ADDRESS:PORT` without a file")
 	flags.StringArrayVar(&f.backends, "backend", nil, "send connections to `ADDRESS:PORT`; may be given several times")
 	flags.IntVar(&f.loops, "loops", 0, "carry connections by `N` event loops, a thread each, 1 to 64 (default: one for each core, up to 4)")

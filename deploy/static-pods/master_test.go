@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/state"
 )
 
 // pod is as much of a Kubernetes pod as master.yaml uses; a key that is not
@@ -184,7 +185,7 @@ func TestVolumes(t *testing.T) {
 		}
 		readOnly[v.HostPath.Path] = c.VolumeMounts[i].ReadOnly
 	}
-	want := map[string]bool{"/etc/kshalb": true, "/run/kshalb": false, "/var/lib/kshalb": false, "/etc/kubernetes/pki": true}
+	want := map[string]bool{string(state.Default): false, "/etc/kshalb": true, "/run/kshalb": false, "/etc/kubernetes/pki": true}
 	for path, ro := range want {
 		if got, ok := readOnly[path]; !ok || got != ro {
 			t.Errorf("%s: mounted %t, read-only %t", path, ok, got)

@@ -78,7 +78,7 @@ func TestErrorsHaveTheirStatus(t *testing.T) {
 	} {
 		a := asked{err: err}
 		w := httptest.NewRecorder()
-		a.handler().ServeHTTP(w, httptest.NewRequest("POST", ReloadPath, http.NoBody))
+		a.handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, ReloadPath, http.NoBody))
 		if w.Code != code || w.Body.String() != err.Error()+"\n" {
 			t.Errorf("got %d %q, want %d %v", w.Code, w.Body, code, err)
 		}

@@ -17,9 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/kshalb/kshalb/internal/admin"
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/status"
+	"github.com/kshalb/kshalb/pkg/election"
+	"github.com/kshalb/kshalb/pkg/vip"
 )
 
 // logged is a log that a test waits on.
@@ -230,6 +234,42 @@ func TestWhyNotReady(t *testing.T) {
 		if got := whyNotReady(n); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+func TestStatusOfAVIP(t *testing.T) {
+	cfg := config.VIP{Name: "v", Address: netip.MustParseAddr("192.0.2.10"), Interface: "eth0"}
+	for want, e := range map[string]election.Status{
+		"silent":      {Silent: true},
+		"holding":     {Silent: true, Phase: election.Holding}, // a bootstrap node
+		"campaigning": {Phase: election.Campaigning},
+	} {
+		if got := vipStatus(cfg, e); got.State != want || got.Interface != "eth0" || got.Fence == nil {
+			t.Errorf("%+v", got)
+		}
+	}
+	for want, e := range map[string]election.Status{"silent": {Silent: true}, "witness": {Holder: "m1", Term: 3}} {
+		got := witnessStatus(vipStatus(cfg, e))
+		if got.State != want || got.Interface != "" || got.Holder != e.Holder {
+			t.Errorf("%+v", got)
+		}
+		if ready := whyNotReady(status.Node{VIPs: []status.VIP{got}}) == ""; ready != (want == "witness") {
+			t.Errorf("ready: %t while %s", ready, want)
+		}
+	}
+}
+
+func TestFenceHasThreeLayers(t *testing.T) {
+	cfg := config.VIP{Name: "v", Address: netip.MustParseAddr("192.0.2.10")}
+	m := metrics{vip: vip.NewMetrics(prometheus.NewRegistry())}
+	f, err := newFloat(cfg, time.Second, nil, m, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v status.VIP
+	f.addStatus(&v)
+	if len(v.Fence) != 3 || v.Fence[0].Layer != "deadline" || v.Fence[1].Layer != "kernel" || v.Fence[2].Layer != "lifetime" {
+		t.Errorf("%+v", v.Fence)
 	}
 }
 

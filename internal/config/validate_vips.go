@@ -25,9 +25,7 @@ func (d *decoder) vips(raws []rawVIP, cluster Cluster) []VIP {
 		}
 		once(d, addrs, raw.Address, at+".address")
 		d.priorities(at+".priorities", raw.Priorities, cluster.Peers)
-		vips = append(vips, VIP{
-			Name: raw.Name, Address: raw.Address, Interface: raw.Interface, Priorities: raw.Priorities, Preempt: raw.Preempt,
-		})
+		vips = append(vips, VIP(raw))
 		if raw.Preempt && !differ(raw.Priorities, cluster.Peers) {
 			d.warn(at+".preempt", "moves nothing: all peers have the same priority; write priorities that differ")
 		}

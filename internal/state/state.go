@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 )
 
 // State is the content of the file; the zero value is that of no file.
@@ -29,6 +30,9 @@ func (a State) Equal(b State) bool {
 // from anywhere, Save by one at a time.
 type Folder string
 
+// Default is the folder of a kshalb that is told no other.
+const Default Folder = "/var/lib/kshalb"
+
 const (
 	name    = "state.json"
 	pending = ".state.json.new" // what is being written; worth nothing after a crash
@@ -41,9 +45,10 @@ func (f Folder) File() string { return filepath.Join(string(f), name) }
 // Prepare makes the folder, readable by its owner only, when it is missing, and
 // finds out whether the file can be written. It leaves nothing behind.
 func (f Folder) Prepare() error {
+	_, missing := os.Stat(string(f))
 	err := os.MkdirAll(string(f), 0o700)
-	if err == nil {
-		err = syncFolder(filepath.Dir(string(f))) // else a new folder may be lost
+	if err == nil && missing != nil {
+		err = syncFolder(filepath.Dir(string(f))) // else the new folder may be lost
 	}
 	if err == nil {
 		err = f.try()
@@ -145,7 +150,11 @@ func syncFolder(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(folder.Sync(), folder.Close())
+	err = folder.Sync()
+	if errors.Is(err, syscall.EINVAL) {
+		err = nil // a file system without it, see fsync(2)
+	}
+	return errors.Join(err, folder.Close())
 }
 
 func remove(path string) error {
