@@ -113,7 +113,7 @@ func (s *stage) play(ctx context.Context, what string, holder *cluster.Master, d
 	}
 	end := time.Now()
 	a.requests = s.traffic.Summary(start, end)
-	a.doubles = append(s.watch.Answers().Since(start).Doubles(), s.watch.Assigned().Since(start).Doubles()...)
+	a.doubles = s.watch.Answers().Since(start).Doubles()
 	return a, nil
 }
 

@@ -245,8 +245,6 @@ func (w *Watch) Claims() []Claim {
 	return slices.Clone(w.claims)
 }
 
-// Doubles are the proven cases of two owners, by what they answered and by what
-// was on their interfaces.
-func (w *Watch) Doubles() []Double {
-	return append(w.Answers().Doubles(), w.Assigned().Doubles()...)
-}
+// Doubles are the proven cases of two owners: two hosts that answered. An address
+// on an interface behind a closed fence is none.
+func (w *Watch) Doubles() []Double { return w.Answers().Doubles() }
