@@ -116,7 +116,9 @@ func (d *simDaemon) settle() {
 		d.later(d.s.moment(), func() { d.arm(attempt) })
 	}
 	if lease, ok := d.machine.Lease(now); ok && !lease.Deadline.Equal(d.deadline) {
-		d.s.logf("%s holds term %d by attempt %d", d.name, lease.Term, lease.Attempt)
+		if d.deadline.IsZero() || d.s.trace {
+			d.s.logf("%s holds term %d by attempt %d", d.name, lease.Term, lease.Attempt)
+		}
 		d.deadline = lease.Deadline
 		d.manager.hold(lease)
 	}
@@ -124,6 +126,7 @@ func (d *simDaemon) settle() {
 		d.s.logf("%s resigns: %s", d.name, d.machine.Why(now))
 		d.withdrawing = true
 		d.manager.withdraw(func() {
+			d.s.logf("%s has withdrawn", d.name)
 			d.withdrawing, d.deadline = false, time.Time{}
 			d.machine.Withdrawn(d.clock())
 		})
@@ -197,6 +200,9 @@ func (s *sim) send(from *simNode, o Outbound) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		if said := saying(o.To, o.Message); said != "" {
+			s.logf("%s", said)
+		}
 		for range copies {
 			s.after(s.delay(), func() { to.receive(b) })
 		}
@@ -214,6 +220,9 @@ func (n *simNode) receive(b []byte) {
 }
 
 func (s *sim) delay() time.Duration {
+	if s.script != nil {
+		return time.Millisecond
+	}
 	d := time.Duration(s.rand.ExpFloat64() * float64(time.Millisecond))
 	if s.instant {
 		d /= 50

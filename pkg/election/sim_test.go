@@ -50,9 +50,10 @@ type simConfig struct {
 	linger    time.Duration // of nodes whose kernel has no fence
 	unfenced  int           // how many such nodes, the first ones
 	preempt   bool
-	bootstrap bool // by the first node
-	changing  bool // the set of voters changes all the time
-	instant   bool // steps and messages take next to no time: nothing but the rules keeps owners apart
+	bootstrap bool                                // by the first node
+	changing  bool                                // the set of voters changes all the time
+	script    func(at time.Duration, line string) // tell, in calm and with fixed delays
+	instant   bool                                // steps and messages take next to no time: nothing but the rules keeps owners apart
 }
 
 type sim struct {
@@ -84,7 +85,7 @@ type simNode struct {
 }
 
 func newSim(t *testing.T, seed uint64, cfg simConfig) *sim {
-	s := &sim{simConfig: cfg, t: t, rand: rand.New(rand.NewPCG(seed, 1)), trace: *simSeed != 0}
+	s := &sim{simConfig: cfg, t: t, rand: rand.New(rand.NewPCG(seed, 1)), trace: *simSeed != 0, calm: cfg.script != nil}
 	var first []Voter
 	for i := range cfg.voters {
 		first = append(first, Voter{Name: fmt.Sprintf("m%d", i+1), Witness: i >= cfg.voters-cfg.witnesses})
@@ -96,11 +97,15 @@ func newSim(t *testing.T, seed uint64, cfg simConfig) *sim {
 	}
 	const drift = 0.001 // 1000 ppm either way; the extremes are what hurts
 	for i := range pool {
-		s.nodes = append(s.nodes, &simNode{
+		n := &simNode{
 			s: s, name: fmt.Sprintf("m%d", i+1), cutIn: make(map[string]bool),
 			rate:   1 + max(-drift, min(drift, drift*s.rand.NormFloat64()*2)),
 			kernel: simKernel{fenced: i >= cfg.unfenced},
-		})
+		}
+		if cfg.script != nil {
+			n.rate = 1
+		}
+		s.nodes = append(s.nodes, n)
 	}
 	for _, n := range s.nodes[:cfg.voters] {
 		n.start()
@@ -167,6 +172,9 @@ func (s *sim) chance(n int) bool { return !s.calm && s.rand.IntN(n) == 0 }
 func (s *sim) upTo(d time.Duration) time.Duration { return time.Duration(s.rand.Int64N(int64(d))) }
 
 func (s *sim) logf(format string, args ...any) {
+	if s.script != nil {
+		s.script(s.now, fmt.Sprintf(format, args...))
+	}
 	if s.trace {
 		s.t.Logf("%12v "+format, append([]any{s.now}, args...)...)
 	}
