@@ -2,8 +2,11 @@
 // than one of the pkg/ packages, and ties them with functions.
 //
 //	health ── transitions ──▶ pool of the listener ──▶ fitness of the VIP
-//	election ── Hold, Withdraw ──▶ the VIP's manager, and its listeners' connections
+//	links ── changes ──▶ fitness of the VIP
+//	election ── Arm, Hold, Withdraw, Announce ──▶ the VIP's manager, and its listeners' connections
+//	election ── Remember ──▶ the state folder
 //	gossip ── messages ──▶ election
+//	admin socket ── handover ──▶ election; ── reload ──▶ election, gossip, log
 //
 // It starts what serves before what asks for an address, and stops in reverse:
 // the VIP is handed over before the listeners end.

@@ -12,6 +12,7 @@ func holding(s status.Node) bool { return s.VIPs[0].State == "holding" }
 // TestHandoverErrors: where a handover can't be, the reason is one line and the
 // address stays.
 func TestHandoverErrors(t *testing.T) {
+	t.Parallel() // it waits for the end of a silence
 	n := newNode(t)
 	n.serve()
 	p := n.run()

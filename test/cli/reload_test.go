@@ -88,6 +88,7 @@ func TestReload(t *testing.T) {
 // TestReloadOfPeers: voters come and go by one, while there is a holder, and the
 // backends that follow from them are said to wait.
 func TestReloadOfPeers(t *testing.T) {
+	t.Parallel() // it waits for the end of a silence
 	n := newNode(t)
 	n.serve()
 	p := n.run()

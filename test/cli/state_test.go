@@ -40,6 +40,7 @@ func (n *node) refused(p *lab.Process, wants ...string) {
 
 // TestState: what a holder has written is held against the next start.
 func TestState(t *testing.T) {
+	t.Parallel() // it waits for the end of a silence
 	n := newNode(t)
 	n.serve()
 	p := n.run()
@@ -88,6 +89,7 @@ const (
 // TestBootstrap: one of three holds alone, and never again once a majority has
 // been seen.
 func TestBootstrap(t *testing.T) {
+	t.Parallel() // it waits for the end of a silence
 	const onlyPeer = "peers: [{name: m1, address: 192.168.0.1}]"
 	n := newNode(t)
 	n.serve()
@@ -124,6 +126,7 @@ func TestStateFolderMissing(t *testing.T) {
 // TestWitness: it votes and serves its own listeners; of the VIP it needs
 // nothing, neither an interface nor a capability.
 func TestWitness(t *testing.T) {
+	t.Parallel() // it waits for the end of a silence
 	n := newNode(t)
 	n.serve()
 	p := n.runArgsWithout(n.args(
