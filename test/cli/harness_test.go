@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,7 +82,24 @@ func newNode(t *testing.T) *node {
 	t.Helper()
 	h, err := labtest.New(t).AddHost("m1", netip.MustParsePrefix("192.168.0.1/24"))
 	must(t, err)
-	return &node{t, h, labtest.Context(t, 3*limit)}
+	n := &node{t, h, labtest.Context(t, 3*limit)}
+	n.awaitCarrier()
+	return n
+}
+
+// awaitCarrier polls: on a busy machine the kernel brings a new link up a little
+// after it was told to, and kshalb would point that out.
+func (n *node) awaitCarrier() {
+	n.Helper()
+	running := false
+	for !running && n.ctx.Err() == nil {
+		must(n.T, n.Do(func() error {
+			eth0, err := net.InterfaceByName("eth0")
+			running = err == nil && eth0.Flags&net.FlagRunning != 0
+			return err
+		}))
+		runtime.Gosched()
+	}
 }
 
 func must(t *testing.T, err error) {
