@@ -2,7 +2,8 @@
 // as it is told.
 //
 // A [Manager] is told to hold an address until a deadline ([Manager.Hold]),
-// never simply to have it. While it holds, the host answers for the address:
+// never simply to have it. Before anybody is asked for that lease, the kernel is
+// told to end it ([Manager.Arm]). While it holds, the host answers for the address:
 // it is on an interface, neighbours have heard where it is, and connections to
 // chosen ports of it are sent to other ports of it ([Redirect]).
 //
@@ -13,36 +14,59 @@
 //     again immediately before each call that adds or renews something in the
 //     kernel and before each frame that announces. A Hold whose deadline has
 //     passed does nothing. This is fence layer 1, "deadline".
-//  2. The kernel lets go by itself. The address carries a lifetime in whole
+//  2. The kernel falls silent by itself. A packet filter stands before the
+//     address. ARP and Neighbour Discovery for it, on any interface, and packets
+//     to and from it pass only while the attempt that the map "on" names is in
+//     the set "armed". An attempt is armed before the voters are asked, once, for
+//     the whole lease, and the kernel's own clock takes it out; Hold only moves
+//     "on". So the fence is closed no later than the deadline, and a pause of this
+//     process anywhere, for however long, opens nothing: what it does late, it does
+//     to an attempt that has ended. Packets on lo pass: clients on this host are
+//     nobody's second owner. This is fence layer 2, "kernel".
+//  3. The kernel lets go by itself. The address carries a lifetime in whole
 //     seconds, started anew by each Hold that extends; a daemon that is killed
 //     or frozen renews nothing, and [Linger] bounds how long the address may
 //     outlive the last renewal. Its preferred lifetime is zero, because with an
 //     infinite one Linux may look at the address up to two minutes late
 //     (net/ipv4/devinet.c, check_lifetime). This is fence layer 3, "lifetime".
-//  3. Taking goes redirect, address, announcements. Letting go goes
-//     announcements, address, redirect, so that at no time a client reaches the
-//     address without its redirect. [Manager.Withdraw] returns after that. A
-//     removal that fails is told, and tried again until it succeeds or the
-//     lifetime has certainly passed.
-//  4. Only what is marked as ours is touched. An address is ours by its
+//  4. Taking goes redirect, address, fence, announcements. Letting go goes
+//     announcements, fence, address, redirect, so that at no time a client reaches
+//     the address without its redirect, and the address is silent before it goes.
+//     Until the fence opens, the address is there and answers nobody.
+//     [Manager.Withdraw] returns after that. A removal that fails is told, and
+//     tried again until it succeeds or the lifetime has certainly passed; a fence
+//     that can't be closed is told, and keeps nothing else from going.
+//  5. The fence stands, closed, from the start of Run until the address is
+//     certainly gone. It outlives a process that is killed, and belongs to one that
+//     lives: nobody else can flush it (Linux 6.9; before that, Arm mends it). Left
+//     behind, it keeps no client on this host from the address on another one.
+//  6. Only what is marked as ours is touched. An address is ours by its
 //     [Proto], or, on kernels older than 5.18, which do not keep it, by label,
-//     prefix and lifetimes together; a table by the prefix [TablePrefix] of its
-//     name. The VIP is always a /32, so it is never the primary or the
+//     prefix and lifetimes together; a table by the prefix [TablePrefix] or
+//     [FencePrefix] of its name. The VIP is always a /32, so it is never the primary or the
 //     secondary of another address. When somebody else has put the address on
 //     this host, taking it fails with [ErrForeign] and theirs stays as it is.
-//  5. Nothing runs while nothing is held: no polling, no timer.
+//  7. Nothing runs while nothing is held: no polling, no timer.
 //
 // Between the look at the deadline in rule 1 and the kernel call after it, a
-// process can still be paused; what it then adds is removed by its next step,
-// or by rule 2 if there is none. A pause there is why the fence has layers.
+// process can be paused for longer than the lease, and then add or renew an
+// address that is no longer its own. Behind the fence that address is silent, and
+// the next step removes it, or rule 3 if there is none.
+//
+// Where the kernel lacks a piece of nf_tables (families arp and inet), rules 1 and
+// 3 remain: Arm says how much longer the others have to wait ([Linger]), and a
+// pause of that length at just that instruction is left open. Where only egress
+// chains are missing (before Linux 5.16), rule 1 alone guards announcements, which
+// leave through a packet socket, past the other chains. Status tells both.
+//
+// What no rule here can do is in docs/design/0007-fence.md.
 //
 // # Where things are
 //
 // manager.go is the public face and a mailbox; holder.go owns all state in the
-// one goroutine of [Manager.Run]; host.go is the seam between the two and the
-// kernel; the *_linux.go files drive one kernel interface each. A further fence
-// layer is one more step of the holder's take, with its own undo; a further
-// kind of announcement (NDP, a routing protocol) is one more announcer.
+// one goroutine of [Manager.Run]; fence.go is what that goroutine and Arm, beside
+// it, know of the fence; host.go is the seam between these and the kernel; the
+// *_linux.go files drive one kernel interface each. A further kind of announcement (NDP, a routing protocol) is one more announcer.
 //
 // # What it never does
 //

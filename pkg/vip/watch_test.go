@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watching runs WatchLinks in the host and returns its calls.
+// watching runs WatchLinks in the host and returns its calls, one of which is
+// certain to have come.
 func watching(t *testing.T, host namespace) (calls chan struct{}) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -31,7 +32,45 @@ func watching(t *testing.T, host namespace) (calls chan struct{}) {
 			t.Error(err)
 		}
 	})
+	// The subscription begins at some moment: something has to change until it has.
+	for subscribed := false; !subscribed; {
+		host.toggle(t)
+		select {
+		case <-calls:
+			subscribed = true
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	quiet(calls)
 	return calls
+}
+
+// quiet returns when no call has come for a while.
+func quiet(calls chan struct{}) {
+	for {
+		select {
+		case <-calls:
+		case <-time.After(grace):
+			return
+		}
+	}
+}
+
+// called fails when no call comes.
+func called(t *testing.T, calls chan struct{}, what string) {
+	t.Helper()
+	select {
+	case <-calls:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("no call for %s", what)
+	}
+}
+
+// toggle changes the flags of an interface.
+func (n namespace) toggle(t *testing.T) {
+	t.Helper()
+	n.setLink(t, "lo", netlink.LinkSetDown)
+	n.setLink(t, "lo", netlink.LinkSetUp)
 }
 
 func (n namespace) setLink(t *testing.T, name string, change func(netlink.Link) error) {
@@ -48,40 +87,12 @@ func (n namespace) setLink(t *testing.T, name string, change func(netlink.Link) 
 func TestKernelWatchLinks(t *testing.T) {
 	host, peer := cable(t)
 	calls := watching(t, host)
-	next := func(what string) {
-		t.Helper()
-		select {
-		case <-calls:
-		case <-time.After(10 * time.Second):
-			t.Fatalf("no call for %s", what)
-		}
-	}
-	// The subscription begins at some moment: something has to change until it has.
-	for subscribed := false; !subscribed; {
-		host.setLink(t, "lo", netlink.LinkSetDown)
-		host.setLink(t, "lo", netlink.LinkSetUp)
-		select {
-		case <-calls:
-			subscribed = true
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-	quiet := func() {
-		for {
-			select {
-			case <-calls:
-			case <-time.After(grace):
-				return
-			}
-		}
-	}
-	quiet()
 	peer.setLink(t, peerIf, netlink.LinkSetDown)
-	next("a lost carrier")
-	quiet()
+	called(t, calls, "a lost carrier")
+	quiet(calls)
 	peer.setLink(t, peerIf, netlink.LinkSetUp)
-	next("a carrier")
-	quiet()
+	called(t, calls, "a carrier")
+	quiet(calls)
 	host.setLink(t, hostIf, func(l netlink.Link) error { return netlink.LinkSetAlias(l, "something else") })
 	select {
 	case <-calls:
@@ -89,31 +100,23 @@ func TestKernelWatchLinks(t *testing.T) {
 	case <-time.After(grace):
 	}
 	host.setLink(t, hostIf, netlink.LinkDel)
-	next("an interface that is gone")
+	called(t, calls, "an interface that is gone")
 }
 
-// A subscription that breaks, because too much is told while nobody reads, is
-// made again, and what it missed is made up for.
+// A subscription breaks when too much is told while nobody reads. It is made
+// again, and what it missed is made up for.
 func TestKernelWatchLinksAgain(t *testing.T) {
 	host, _ := cable(t)
 	calls := watching(t, host)
-	for range 1500 { // changed is stuck in its first call meanwhile
-		host.setLink(t, "lo", netlink.LinkSetDown)
-		host.setLink(t, "lo", netlink.LinkSetUp)
+	host.toggle(t) // WatchLinks waits in this call
+	for range 1500 {
+		host.toggle(t)
 	}
-	for quiet := false; !quiet; {
-		select {
-		case <-calls:
-		case <-time.After(grace):
-			quiet = true
-		}
-	}
+	called(t, calls, "the first change")
+	called(t, calls, "what was missed")
+	quiet(calls)
 	host.setLink(t, hostIf, netlink.LinkDel)
-	select {
-	case <-calls:
-	case <-time.After(10 * time.Second):
-		t.Fatal("no call after the subscription broke")
-	}
+	called(t, calls, "a change after that")
 }
 
 func linkMessage(family uint8, index int32, flags uint32, name string) []byte {
