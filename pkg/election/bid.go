@@ -165,7 +165,7 @@ func (m *Machine) count(now time.Time) {
 	b.lease, b.renewed = Lease{b.term, attempt, deadline}, now.Sub(start)
 	if m.phase == Campaigning {
 		m.phase, m.why = Holding, ""
-		m.nextAsk = start.Add(m.cfg.Timing.Renew)
+		m.nextAsk = now // the others learn from the first renewal who holds
 	}
 	if !m.alone() {
 		m.bootstrap = bootstrap{true, true, true}

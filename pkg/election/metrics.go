@@ -20,6 +20,7 @@ var (
 	termDesc        = prometheus.NewDesc("kshalb_election_term", "The VIP's term: it grows with every new holder.", []string{"vip"}, nil)
 	transitionsDesc = prometheus.NewDesc("kshalb_election_transitions_total", "Changes of the VIP's holder that this node saw.", []string{"vip"}, nil)
 	remainingDesc   = prometheus.NewDesc("kshalb_election_lease_remaining_seconds", "How long this node may still answer for the VIP; 0 if it does not hold it.", []string{"vip"}, nil)
+	packetsDesc     = prometheus.NewDesc("kshalb_cluster_ignored_packets_total", "Packets and streams that gossip refused, by why.", []string{"reason"}, nil)
 	peersDesc       = prometheus.NewDesc("kshalb_cluster_peers", "Other nodes by the state in which gossip sees them.", []string{"state"}, nil)
 )
 
@@ -43,7 +44,7 @@ func (m *Metrics) watchGossip(g *Gossip) { m.gossip.Store(g) }
 
 // Describe implements [prometheus.Collector].
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{holderDesc, termDesc, transitionsDesc, remainingDesc, peersDesc} {
+	for _, d := range []*prometheus.Desc{holderDesc, termDesc, transitionsDesc, remainingDesc, peersDesc, packetsDesc} {
 		ch <- d
 	}
 }
@@ -59,6 +60,9 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		count := map[PeerState]int{PeerAlive: 0, PeerDead: 0, PeerUnknown: 0}
 		for _, p := range g.Peers() {
 			count[p.State]++
+		}
+		for reason, n := range g.Ignored() {
+			ch <- prometheus.MustNewConstMetric(packetsDesc, prometheus.CounterValue, float64(n), reason)
 		}
 		for state, n := range count {
 			ch <- prometheus.MustNewConstMetric(peersDesc, prometheus.GaugeValue, float64(n), string(state))

@@ -95,8 +95,8 @@ func TestReloadOfPeers(t *testing.T) {
 	n.untilSays(p, "kshalb is running")
 	const one = "peers: [{name: m1, address: 192.168.0.1}]"
 	file := n.write(one, "peers: [{name: m1, address: 192.168.0.1}, {name: w, address: 192.168.0.2, witness: true}]")
-	n.says(1, "kshalb: reload "+file+": change the voters: no holder of apiserver is known under the present voters [\"m1\"]:"+
-		" wait until one is, so that both sets share a majority\n", "reload")
+	n.says(1, "kshalb: reload "+file+": change the voters: no holder of apiserver has been seen yet under the present voters, [\"m1\"]:"+
+		" change all nodes to these, and wait for a holder\n", "reload")
 
 	n.untilHolds(p)
 	n.write(one, threePeers)
