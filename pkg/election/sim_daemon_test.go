@@ -72,7 +72,7 @@ func (d *simDaemon) do(run func()) {
 
 // revive starts the daemon of a dead node.
 func (n *simNode) revive() {
-	if n.daemon == nil {
+	if n.daemon == nil && n.s.now >= n.darkUntil {
 		n.start()
 	}
 }

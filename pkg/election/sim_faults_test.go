@@ -115,7 +115,9 @@ func (s *sim) remake() {
 	for _, n := range s.nodes {
 		n.daemon, n.disk = nil, Memory{}
 		n.kernel.clean()
-		s.after(4*s.keep()+s.upTo(Silence), n.revive) // no message of the old one is left
+		dark := 4*s.keep() + s.upTo(Silence) // no message of the old one is left
+		n.darkUntil = s.now + dark
+		s.after(dark, n.revive)
 	}
 }
 

@@ -82,6 +82,8 @@ type simNode struct {
 	kernel simKernel
 	daemon *simDaemon // nil: dead
 	cutIn  map[string]bool
+
+	darkUntil time.Duration // the machine is being made anew
 }
 
 func newSim(t *testing.T, seed uint64, cfg simConfig) *sim {
