@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kshalb/kshalb/internal/app"
 	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/logqueue"
 	"github.com/kshalb/kshalb/internal/state"
 )
 
@@ -59,7 +61,9 @@ func (f runFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	log, level := newLogger(cmd.ErrOrStderr(), cfg.Log)
+	lines, flush := queued(cmd.ErrOrStderr())
+	defer flush()
+	log, level := newLogger(lines, cfg.Log)
 	asked, stop := hangups()
 	defer stop()
 	for _, w := range cfg.Warnings {
@@ -99,6 +103,23 @@ func hangups() (asked <-chan os.Signal, stop func()) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGHUP)
 	return c, func() { signal.Stop(c) }
+}
+
+// flushTimeout bounds how long the end waits for whoever reads the log.
+const flushTimeout = time.Second
+
+// queued returns a writer that never waits for w, and what passes on the rest.
+func queued(w io.Writer) (lines io.Writer, flush func()) {
+	q := logqueue.New(w)
+	done := make(chan struct{})
+	go func() { q.Run(); close(done) }()
+	return q, func() {
+		q.Close()
+		select {
+		case <-done:
+		case <-time.After(flushTimeout):
+		}
+	}
 }
 
 // newLogger returns a logger and what its level can be changed with.

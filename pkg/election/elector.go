@@ -44,7 +44,7 @@ type ElectorConfig struct {
 	VIPs       []VIP
 	Send       func(node string, message []byte) error // to another voter; best effort, must not block
 	Remember   func(Memory) error                      // returns when it is on disk; nil forgets
-	Log        *slog.Logger
+	Log        *slog.Logger                            // should not block: the loop logs
 	Metrics    *Metrics
 }
 

@@ -22,7 +22,7 @@ type GossipConfig struct {
 	Bind    netip.AddrPort // TCP and UDP, on an address that the peers know
 	Peers   []Peer         // the other nodes; State is not read
 	Keys    [][]byte       // AES keys of 16, 24 or 32 bytes, the first encrypts, all decrypt; none is plain text
-	Log     *slog.Logger
+	Log     *slog.Logger   // must not block: memberlist logs while it holds the lock that sending needs
 	Metrics *Metrics
 }
 
@@ -33,7 +33,6 @@ type Gossip struct {
 	cfg     GossipConfig
 	deliver func([]byte)
 	tune    func(*memberlist.Config) // for tests; may be nil
-	notes   *notebook
 	ignored *ignored
 	list    *memberlist.Memberlist // nil before Open
 
@@ -61,7 +60,7 @@ const (
 func NewGossip(cfg GossipConfig, deliver func([]byte)) *Gossip {
 	g := &Gossip{
 		cfg: cfg, deliver: deliver, seen: make(map[string]sighting),
-		notes: newNotebook(cfg.Log), leave: leaveTimeout, rejoin: rejoinInterval,
+		leave: leaveTimeout, rejoin: rejoinInterval,
 	}
 	g.ignored = newIgnored(g)
 	g.peers.Store(newPeerSet(cfg.Peers))
@@ -103,7 +102,7 @@ func (g *Gossip) Open() error {
 // and joins have goroutines of their own and do their waiting without it. So a
 // message is held up by what happens under the node lock, and that includes our
 // callbacks and every line that memberlist logs there: none of them may block
-// ([notebook], and deliver by contract). Send takes the lock for reading too.
+// (deliver and Log by contract). Send takes the lock for reading too.
 //
 // A queue of 1024 is more than the socket holds, so it does not overflow before
 // the socket does; it throws away the newest, so a shorter one would be worse.
@@ -138,15 +137,10 @@ func (g *Gossip) settings() (*memberlist.Config, error) {
 func (g *Gossip) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
 	tasks.Go(func() { g.keepJoining(ctx) })
-	stopNotes := make(chan struct{})
-	var notes sync.WaitGroup
-	notes.Go(func() { g.notes.run(stopNotes) })
 	<-ctx.Done()
 	err := g.close() // ends the joins that are under way
 	tasks.Wait()
 	g.joins.wait()
-	close(stopNotes)
-	notes.Wait()
 	return err
 }
 

@@ -117,13 +117,6 @@ func (s gossipSetup) run(t *testing.T) *gossiper {
 // die closes the port without a goodbye, as a killed process does.
 func (g *gossiper) die() { _ = g.sockets.Shutdown() }
 
-// flush writes what is to be logged; for those that nobody runs.
-func (g *gossiper) flush() {
-	now := make(chan struct{})
-	close(now)
-	g.notes.run(now)
-}
-
 func (g *gossiper) state(peer string) PeerState {
 	for _, p := range g.Peers() {
 		if p.Name == peer {

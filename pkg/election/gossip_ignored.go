@@ -63,7 +63,7 @@ func (i *ignored) note(reason string, from netip.Addr, text string, attrs ...any
 	if peer, ok := i.gossip.peers.Load().hosts[from]; ok {
 		attrs = append(attrs, "peer", peer)
 	}
-	i.gossip.notes.warn(text, attrs...)
+	i.gossip.cfg.Log.Warn(text, attrs...)
 }
 
 // first counts, and reports whether it was not said within the last minute.

@@ -75,6 +75,6 @@ func (g *Gossip) joinLost() {
 
 func (g *Gossip) join(p Peer) {
 	if _, err := g.list.Join([]string{p.Name + "/" + p.Address.String()}); err != nil {
-		g.notes.debug("cannot join a peer yet", "peer", p.Name, "address", p.Address.String(), "err", err)
+		g.cfg.Log.Debug("cannot join a peer yet", "peer", p.Name, "address", p.Address.String(), "err", err)
 	}
 }

@@ -128,7 +128,7 @@ func (g *Gossip) see(node string, at netip.AddrPort, state PeerState) {
 	}
 	g.mu.Unlock()
 	if listed && was != (sighting{at, state}) {
-		g.notes.info("peer is "+string(state), "peer", node, "address", at.String())
+		g.cfg.Log.Info("peer is "+string(state), "peer", node, "address", at.String())
 	}
 }
 
@@ -168,7 +168,7 @@ func (g *Gossip) admit(name string, at netip.AddrPort) error {
 // anything that names this node itself.
 func (g *Gossip) conflict(node string, known, other netip.AddrPort) {
 	if node != g.cfg.Node {
-		g.notes.debug("peer has moved, waiting until gossip gives up its old address", "peer", node, "from", known.String(), "to", other.String())
+		g.cfg.Log.Debug("peer has moved, waiting until gossip gives up its old address", "peer", node, "from", known.String(), "to", other.String())
 		return
 	}
 	g.ignored.note(reasonStranger, other.Addr(), "this node's name is in use at another address too; "+

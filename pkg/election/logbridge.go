@@ -17,7 +17,7 @@ type logBridge struct {
 }
 
 // Write implements io.Writer for the standard logger: one call is one line. It
-// does not block, see [notebook].
+// does not block, as the log does not.
 func (b *logBridge) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	level, message, ok := strings.Cut(text, " memberlist: ")
@@ -30,9 +30,9 @@ func (b *logBridge) Write(line []byte) (int, error) {
 	case r.reason != "":
 		b.gossip.ignored.note(r.reason, source, r.text, r.attrs...)
 	case level == "[ERR]" && !told(message) && b.first(message):
-		b.gossip.notes.warn("gossip: "+message, from(source)...)
+		b.gossip.cfg.Log.Warn("gossip: "+message, from(source)...)
 	default:
-		b.gossip.notes.debug("gossip: "+message, from(source)...)
+		b.gossip.cfg.Log.Debug("gossip: "+message, from(source)...)
 	}
 	return len(line), nil
 }

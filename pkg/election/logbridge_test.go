@@ -126,7 +126,6 @@ func TestExplainsWhatIsIgnored(t *testing.T) {
 			if !lines.has(test.line) {
 				t.Errorf("memberlist did not say %q but\n%s", test.line, strings.Join(lines.lines, "\n"))
 			}
-			a.flush()
 			want := "WARN " + test.says + " from=127.0.0.2 peer=b"
 			if got := a.logs.with("WARN"); len(got) != 1 || got[0] != want {
 				t.Errorf("warned\n%s\nwant one line:\n%s", strings.Join(got, "\n"), want)
@@ -158,7 +157,6 @@ func TestExplainsStrangers(t *testing.T) {
 			}.open(t)
 			newRogue(t, bAt, name, "test", "").stream(aAt)
 			until(t, "it is counted", func() bool { return a.Ignored()["stranger"] > 0 })
-			a.flush()
 			if got := a.logs.with("WARN"); len(got) != 1 || got[0] != want {
 				t.Errorf("warned\n%s\nwant\n%s", strings.Join(got, "\n"), want)
 			}
