@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kshalb/kshalb/bench/internal/machine"
 	"github.com/kshalb/kshalb/internal/lab"
 )
 
@@ -97,7 +98,7 @@ func (o options) bench(ctx context.Context, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	began := machine()
+	began := machine.Describe()
 	r, err := p.run(ctx, b, progress)
 	err = errors.Join(err, b.lab.Close())
 	if r.runs > 0 {
@@ -118,7 +119,7 @@ func (o options) plan(descriptors int) (plan, []string, error) {
 	if p.workloads, err = choose(o.only, workloads(descriptors), func(w workload) string { return w.name }); err != nil {
 		return p, nil, fmt.Errorf("-only: %w", err)
 	}
-	p.turns, err = newTurns(o.lock)
+	p.turns, err = machine.NewTurns(o.lock)
 	return p, missing, err
 }
 
