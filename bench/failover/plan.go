@@ -57,7 +57,7 @@ func (p plan) run(ctx context.Context, progress io.Writer) ([]cell, error) {
 func (p plan) impossible(e event, s setting) string {
 	switch {
 	case e.relay && s.lease == 0:
-		return "it has no such thing"
+		return "kshalb alone has that"
 	case e.key == "handover" && !p.handover:
 		return p.binary + " has no command handover"
 	}
@@ -69,7 +69,7 @@ const tries = 3
 
 // fill makes the trials of a cell on one stand. A trial that fails leaves
 // disorder, so the next one gets a new stand.
-func (p plan) fill(ctx context.Context, c *cell, progress io.Writer) error {
+func (p plan) fill(ctx context.Context, c *cell, progress io.Writer) (err error) {
 	n := p.trials
 	if c.event.key == repeated {
 		n = p.takeovers
@@ -80,14 +80,14 @@ func (p plan) fill(ctx context.Context, c *cell, progress io.Writer) error {
 	var st *stand
 	defer func() {
 		if st != nil {
-			_ = st.close() // what it has measured is good
+			err = errors.Join(err, st.close())
 		}
 	}()
 	for i, inRow := 0, 0; i < n; i++ {
 		fmt.Fprintf(progress, "%s, %s: %d of %d\n", c.setting.title, c.event.title, i+1, n)
 		t, err := p.trial(ctx, c, &st)
 		if ctx.Err() != nil {
-			return errors.New("interrupted; everything is cleaned up")
+			return errors.New("interrupted")
 		}
 		if err == nil {
 			c.trials, inRow = append(c.trials, t), 0

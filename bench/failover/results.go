@@ -84,4 +84,4 @@ func (r row) notes() []string {
 
 func inMillis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-func millis(d time.Duration) string { return fmt.Sprintf("%g", inMillis(d)) }
+func millis(d time.Duration) string { return fmt.Sprintf("%.0f", inMillis(d)) }

@@ -22,7 +22,8 @@ type stand struct {
 	system  system
 	servers map[string]*server
 	client  *client
-	watch   time.Duration // for which service has to last without a break
+	watch   time.Duration   // for which service has to last without a break
+	owner   *cluster.Master // as the last trial has left it; nil before the first
 
 	stop  context.CancelFunc // of the client
 	ended chan error         // its end
@@ -81,8 +82,8 @@ func (s *stand) close() error {
 }
 
 // settle waits until all masters are ready, one of them has the address, and it
-// has served the client for a while, and returns that one.
-func (s *stand) settle(ctx context.Context) (*cluster.Master, error) {
+// has served the client for a while: the owner.
+func (s *stand) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %v", limit))
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -93,12 +94,13 @@ func (s *stand) settle(ctx context.Context) (*cluster.Master, error) {
 			begin := time.Now()
 			why = s.servedBy(ctx, begin, owner)
 			if again, err := s.inOrder(ctx); why == nil && err == nil && again == owner {
-				return owner, nil
+				s.owner = owner
+				return nil
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for masters in order: %w; last: %w", context.Cause(ctx), why)
+			return fmt.Errorf("wait for masters in order: %w; last: %w", context.Cause(ctx), why)
 		case <-tick.C:
 		}
 	}

@@ -25,16 +25,17 @@ type trial struct{ fault, heal window }
 
 // run has an event happen to masters that are all ready, and leaves them so.
 func (s *stand) run(ctx context.Context, e event) (trial, error) {
-	holder, err := s.settle(ctx)
-	if err != nil {
-		return trial{}, fmt.Errorf("before the fault: %w", err)
+	if s.owner == nil {
+		if err := s.settle(ctx); err != nil {
+			return trial{}, fmt.Errorf("before the first fault: %w", err)
+		}
 	}
 	s.client.forget(time.Now().Add(-2 * time.Second))
 	w, err := s.Lab.Watch(s.VIP)
 	if err != nil {
 		return trial{}, err
 	}
-	t, err := s.watched(ctx, e, holder, w)
+	t, err := s.watched(ctx, e, s.owner, w)
 	if closed := w.Close(); err == nil && closed != nil {
 		err = fmt.Errorf("the observation has gaps: %w", closed)
 	}
@@ -67,7 +68,7 @@ func (s *stand) watched(ctx context.Context, e event, holder *cluster.Master, w 
 			return t, fmt.Errorf("heal: %w", err)
 		}
 	}
-	if _, err := s.settle(ctx); err != nil {
+	if err := s.settle(ctx); err != nil {
 		return t, fmt.Errorf("after healing: %w", err)
 	}
 	// What began before healing says nothing of the time after it.
