@@ -39,7 +39,12 @@ type kshalb struct {
 
 func (*kshalb) start(m *cluster.Master) error { return m.Start() }
 
-func (*kshalb) kill(m *cluster.Master) error { return m.Kshalb().Kill() }
+func (*kshalb) kill(m *cluster.Master) error {
+	if m.Kshalb() == nil {
+		return nil // not started yet
+	}
+	return m.Kshalb().Kill()
+}
 
 func (*kshalb) pause(m *cluster.Master) error { return m.Kshalb().Pause() }
 
