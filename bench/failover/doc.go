@@ -34,6 +34,6 @@
 // has served the client without a gap for a while (-watch), and from its healing
 // until all are ready again and one of them has served it as long.
 //
-// events.go says what is done, bars.go what is asked of it, gap.go how figures
-// come from attempts.
+// events.go and faults.go say what is done, bars.go what is asked of it, gap.go
+// how figures come from attempts.
 package main
