@@ -51,8 +51,8 @@ func (r report) table(s setting) {
 			r.row(c.event.title, "not available: "+c.none, "", "", "", "", "", "", "")
 			continue
 		}
-		for _, row := range c.rows() {
-			r.row(row.cells(c.event.key == repeated)...)
+		for i, row := range c.rows() {
+			r.row(row.cells(c.event.key == repeated && i == 0)...)
 		}
 	}
 }
