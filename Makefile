@@ -7,7 +7,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 GO ?= go
 # Flags for `go test`: -race needs a C compiler, so it is left to those who have one.
 GOTESTFLAGS ?=
-# Flags for `make bench`: go run ./bench/relay -help lists them.
+# Flags for `make bench` and `make bench-failover`: go run ./bench/relay -help lists
+# them, and ./bench/failover.
 BENCHFLAGS ?=
 SIM_SECONDS ?= 15625
 FUZZTIME ?= 1m
@@ -41,6 +42,10 @@ e2e: need-go ## client-go through the VIP in front of three real kube-apiservers
 .PHONY: bench
 bench: build ## the relay beside HAProxy, nginx and the kernel alone (BENCHFLAGS='-rounds 1 -only bulk-1'; 12 minutes)
 	$(GO) run ./bench/relay $(BENCHFLAGS)
+
+.PHONY: bench-failover
+bench-failover: build ## how long nobody serves after each fault, beside keepalived (BENCHFLAGS='-trials 3 -only kshalb-500/'; two hours)
+	$(GO) run ./bench/failover $(BENCHFLAGS)
 
 .PHONY: bench-parts
 bench-parts: need-go ## what the parts cost by themselves

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/kshalb/kshalb/bench/internal/command"
+	"github.com/kshalb/kshalb/bench/internal/machine"
 	"github.com/kshalb/kshalb/internal/lab"
 )
 
@@ -23,29 +23,13 @@ func main() {
 	os.Exit(enter())
 }
 
-// enter goes to where labs can be made, and returns the exit code.
+// enter does what the command line says, and returns the exit code.
 func enter() int {
 	wanted, err := parse(os.Args[1:], os.Stderr)
 	if err != nil {
 		return 2 // said already
 	}
-	ran, code, err := lab.Enter()
-	if ran {
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-		return code
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err == nil {
-		err = wanted.bench(ctx, os.Stdout, os.Stderr)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
+	return command.Run(wanted.bench)
 }
 
 // options are those of the command line.
@@ -97,7 +81,7 @@ func (o options) bench(ctx context.Context, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	began := machine()
+	began := machine.Describe()
 	r, err := p.run(ctx, b, progress)
 	err = errors.Join(err, b.lab.Close())
 	if r.runs > 0 {
@@ -118,7 +102,7 @@ func (o options) plan(descriptors int) (plan, []string, error) {
 	if p.workloads, err = choose(o.only, workloads(descriptors), func(w workload) string { return w.name }); err != nil {
 		return p, nil, fmt.Errorf("-only: %w", err)
 	}
-	p.turns, err = newTurns(o.lock)
+	p.turns, err = machine.NewTurns(o.lock)
 	return p, missing, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/kshalb/kshalb/bench/internal/machine"
 	"github.com/kshalb/kshalb/internal/lab"
 )
 
@@ -58,7 +59,7 @@ func (b *bed) load(ctx context.Context, c candidate, balancer *lab.Process, w wo
 		return nil, err
 	}
 	if balancer != nil {
-		pids, err := family(balancer.PID())
+		pids, err := machine.Family(balancer.PID())
 		if err != nil {
 			return nil, err
 		}

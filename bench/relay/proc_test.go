@@ -6,22 +6,6 @@ import (
 	"time"
 )
 
-func TestParseParent(t *testing.T) {
-	for stat, want := range map[string]int{
-		"12 (nginx) S 7 12 12 0":         7,
-		"12 (a) b) (c) R 31 12 12 0 -1 ": 31,
-	} {
-		if got, err := parseParent([]byte(stat)); err != nil || got != want {
-			t.Errorf("%q: %d, %v", stat, got, err)
-		}
-	}
-	for _, stat := range []string{"", "12 nginx S 7", "12 (nginx) S", "12 (nginx) S x 1"} {
-		if got, err := parseParent([]byte(stat)); err == nil {
-			t.Errorf("%q: %d", stat, got)
-		}
-	}
-}
-
 func TestParsePSS(t *testing.T) {
 	rollup := "00400000-7fff Rss [rollup]\nRss:      2000 kB\nPss:      1500 kB\nPss_Dirty:  1 kB\n"
 	if got, err := parsePSS([]byte(rollup)); err != nil || got != 1500<<10 {
@@ -44,11 +28,7 @@ func TestParseBusy(t *testing.T) {
 
 // The kernel's own words are understood too.
 func TestOwnProcess(t *testing.T) {
-	all, err := family(os.Getpid())
-	if err != nil || all[0] != os.Getpid() {
-		t.Fatalf("%v, %v", all, err)
-	}
-	own := all[:1]
+	own := processes{os.Getpid()}
 	if cpu, err := own.cpu(); err != nil || cpu <= 0 {
 		t.Errorf("processor time %d, %v", cpu, err)
 	}
@@ -60,14 +40,5 @@ func TestOwnProcess(t *testing.T) {
 	}
 	if busy, err := machineBusy(); err != nil || busy <= 0 {
 		t.Errorf("busy %v, %v", busy, err)
-	}
-}
-
-func TestProcessor(t *testing.T) {
-	if got := processor("processor\t: 0\nmodel name\t: Fast (R) 5\n"); got != "Fast (R) 5" {
-		t.Errorf("%q", got)
-	}
-	if got := processor("processor\t: 0\n"); got != "unnamed" {
-		t.Errorf("%q", got)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/kshalb/kshalb/bench/internal/stats"
 )
 
 // report prints what a run has found out, as Markdown.
@@ -60,7 +62,7 @@ func (r report) table(w workload) {
 	for _, c := range r.candidates {
 		cells = []string{c.name}
 		for _, m := range metrics {
-			cells = append(cells, showSummary(summarize(r.of(figure{c.name, w.name, m.key})), m.digits))
+			cells = append(cells, showSummary(stats.Summarize(r.of(figure{c.name, w.name, m.key})), m.digits))
 		}
 		if strings.Trim(strings.Join(cells[1:], ""), "–") != "" {
 			r.row(cells...)
@@ -145,14 +147,14 @@ func (r report) tail() {
 	}
 }
 
-func showSummary(s summary, digits int) string {
-	switch s.n {
+func showSummary(s stats.Summary, digits int) string {
+	switch s.N {
 	case 0:
 		return "–"
 	case 1:
-		return fmt.Sprintf("%.*f", digits, s.median)
+		return fmt.Sprintf("%.*f", digits, s.Median)
 	}
-	return fmt.Sprintf("%.*f (%.*f – %.*f)", digits, s.median, digits, s.least, digits, s.most)
+	return fmt.Sprintf("%.*f (%.*f – %.*f)", digits, s.Median, digits, s.Least, digits, s.Most)
 }
 
 func showEstimate(e estimate) string {
@@ -160,7 +162,7 @@ func showEstimate(e estimate) string {
 	if e.median >= 100 {
 		digits = 0
 	}
-	return showSummary(summary{e.median, e.low, e.high, e.n}, digits)
+	return showSummary(stats.Summary{Median: e.median, Least: e.low, Most: e.high, N: e.n}, digits)
 }
 
 func dash(s string) string {

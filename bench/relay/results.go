@@ -1,6 +1,10 @@
 package main
 
-import "math"
+import (
+	"math"
+
+	"github.com/kshalb/kshalb/bench/internal/stats"
+)
 
 // figure names one figure of one candidate.
 type figure struct{ candidate, workload, metric string }
@@ -58,12 +62,12 @@ func (r *results) ratios(a, b figure) []float64 {
 func (r *results) best(names []string, workload string, m metric) string {
 	best, median := "", 0.0
 	for _, name := range names {
-		s := summarize(r.of(figure{name, workload, m.key}))
-		if s.n == 0 {
+		s := stats.Summarize(r.of(figure{name, workload, m.key}))
+		if s.N == 0 {
 			continue
 		}
-		if best == "" || (s.median < median) == m.less && s.median != median {
-			best, median = name, s.median
+		if best == "" || (s.Median < median) == m.less && s.Median != median {
+			best, median = name, s.Median
 		}
 	}
 	return best

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/kshalb/kshalb/bench/internal/machine"
 )
 
 // plan is what is to be measured.
@@ -15,7 +17,7 @@ type plan struct {
 	workloads  []workload
 	rounds     int
 	time       time.Duration // counted, of one measurement
-	turns      *turns
+	turns      *machine.Turns
 }
 
 // run measures each workload through each candidate once a round. Candidates
@@ -39,7 +41,7 @@ func (p plan) run(ctx context.Context, b *bed, progress io.Writer) (*results, er
 }
 
 func (p plan) sideBySide(ctx context.Context, b *bed, r *results, round int, w workload, order []candidate) error {
-	done, err := p.turns.take(ctx)
+	done, err := p.turns.Take(ctx)
 	if err != nil {
 		return err
 	}

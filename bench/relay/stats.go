@@ -3,27 +3,9 @@ package main
 import (
 	"math"
 	"slices"
+
+	"github.com/kshalb/kshalb/bench/internal/stats"
 )
-
-// summary is what a row of measurements comes down to.
-type summary struct {
-	median, least, most float64
-	n                   int
-}
-
-func summarize(values []float64) summary {
-	if len(values) == 0 {
-		return summary{}
-	}
-	s := slices.Sorted(slices.Values(values))
-	return summary{median: middleOf(s), least: s[0], most: s[len(s)-1], n: len(s)}
-}
-
-// middleOf is the median of values in order.
-func middleOf(sorted []float64) float64 {
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
 
 // estimate is a median with its interval.
 type estimate struct {
@@ -47,7 +29,7 @@ func estimateOf(values []float64) estimate {
 	for 2*(k+1) <= n && coverage(n, k+1) >= 0.95 {
 		k++
 	}
-	return estimate{median: middleOf(s), low: s[k-1], high: s[n-k], sure: max(coverage(n, k), 0), n: n}
+	return estimate{median: stats.Middle(s), low: s[k-1], high: s[n-k], sure: max(coverage(n, k), 0), n: n}
 }
 
 // coverage is the probability that the k-th least and the k-th most of n values

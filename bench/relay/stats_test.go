@@ -5,22 +5,6 @@ import (
 	"testing"
 )
 
-func TestSummarize(t *testing.T) {
-	for _, c := range []struct {
-		values []float64
-		want   summary
-	}{
-		{nil, summary{}},
-		{[]float64{3}, summary{3, 3, 3, 1}},
-		{[]float64{3, 1}, summary{2, 1, 3, 2}},
-		{[]float64{5, 1, 9}, summary{5, 1, 9, 3}},
-	} {
-		if got := summarize(c.values); got != c.want {
-			t.Errorf("%v: %v, want %v", c.values, got, c.want)
-		}
-	}
-}
-
 // The intervals are those of the tables for the sign test.
 func TestEstimateOf(t *testing.T) {
 	for _, c := range []struct {

@@ -69,6 +69,15 @@ func (h *Host) Has(ip netip.Addr) (bool, error) {
 	return has, nil
 }
 
+// Lose takes ip off the host's interfaces, as a reboot does. That it has none is
+// no error.
+func (h *Host) Lose(ip netip.Addr) error {
+	if err := h.ns.lose(ip); err != nil {
+		return fmt.Errorf("take %s off %s: %w", ip, h.name, err)
+	}
+	return nil
+}
+
 // Do runs f inside the host's namespace, on a thread of its own. What f opens
 // stays in the namespace; goroutines that it starts are outside.
 func (h *Host) Do(f func() error) error { return h.ns.do(f) }

@@ -1,9 +1,11 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -81,20 +83,31 @@ func (n *namespace) address(addrs []netip.Prefix) error {
 
 // has reports whether the address is on an interface of the namespace.
 func (n *namespace) has(ip netip.Addr) (bool, error) {
+	found, err := n.find(ip)
+	return len(found) > 0, err
+}
+
+// lose deletes the address from all interfaces of the namespace.
+func (n *namespace) lose(ip netip.Addr) error {
+	found, err := n.find(ip)
+	for _, a := range found {
+		link := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: a.LinkIndex}} // the index is all that counts
+		err = errors.Join(err, n.nl.AddrDel(link, &a))
+	}
+	return err
+}
+
+// find returns the address as it is on the interfaces of the namespace.
+func (n *namespace) find(ip netip.Addr) ([]netlink.Addr, error) {
 	family := netlink.FAMILY_V4
 	if ip.Is6() {
 		family = netlink.FAMILY_V6
 	}
 	addrs, err := n.nl.AddrList(nil, family)
-	if err != nil {
-		return false, err
-	}
-	for _, a := range addrs {
-		if got, ok := netip.AddrFromSlice(a.IP); ok && got.Unmap() == ip {
-			return true, nil
-		}
-	}
-	return false, nil
+	return slices.DeleteFunc(addrs, func(a netlink.Addr) bool {
+		got, ok := netip.AddrFromSlice(a.IP)
+		return !ok || got.Unmap() != ip
+	}), err
 }
 
 // Fault is a way in which a host loses the network.

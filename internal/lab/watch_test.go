@@ -80,7 +80,8 @@ func TestWatchSeesOwnersComeAndGo(t *testing.T) {
 		if owners, err := l.Owners(vip); s.Host != h.Name() || err != nil || !slices.Equal(owners, []string{h.Name()}) {
 			t.Errorf("%s answers, %v have the address, %v; want %s", s.Host, owners, err, h.Name())
 		}
-		assign(t, h, netlink.AddrDel)
+		must(t, h.Lose(vip))
+		must(t, h.Lose(vip)) // of nothing
 	}
 	labtest.OneOwner(t, w)
 }

@@ -42,17 +42,29 @@ type Cluster struct {
 
 	binary  string // kshalb
 	keyFile string
+	options Options
+}
+
+// Options are the parts of the masters' configuration that callers may choose.
+// Each is what stands behind the key of that name in kshalb.yaml, on one line.
+type Options struct {
+	Election string // default {}: kshalb's own timing
+	Backends string // default: the masters' port 6443
+	Check    string // default: HTTPS GET /readyz, with the cluster's CA
 }
 
 // New adds the hosts to a lab and writes the configuration of each master. No
 // process is started. binary is the path of kshalb.
-func New(l *lab.Lab, binary string) (*Cluster, error) {
+func New(l *lab.Lab, binary string) (*Cluster, error) { return NewWith(l, binary, Options{}) }
+
+// NewWith is New with options.
+func NewWith(l *lab.Lab, binary string, o Options) (*Cluster, error) {
 	ca, err := pki.NewCA("kubernetes")
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{
-		Lab: l, VIP: netip.AddrFrom4([4]byte{192, 168, 0, 10}), CA: ca, binary: binary,
+		Lab: l, VIP: netip.AddrFrom4([4]byte{192, 168, 0, 10}), CA: ca, binary: binary, options: o,
 		CAFile: filepath.Join(l.Dir(), "ca.crt"), keyFile: filepath.Join(l.Dir(), "gossip.key"),
 	}
 	if err := c.writeShared(); err != nil {

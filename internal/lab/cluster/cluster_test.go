@@ -3,6 +3,7 @@ package cluster
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/lab/labtest"
@@ -34,6 +35,25 @@ func TestConfigsAreValid(t *testing.T) {
 	}
 	if len(sockets) != 3 || c.Master("nobody") != nil {
 		t.Errorf("sockets %v", sockets)
+	}
+}
+
+func TestOptionsStandInTheConfigs(t *testing.T) {
+	c, err := NewWith(labtest.New(t), "/nonexistent", Options{
+		Election: "{lease: 1s, renew: 200ms}",
+		Backends: "{addresses: [127.0.0.1:6443]}",
+		Check:    "{type: tcp, interval: 100ms}",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(c.Masters[0].ConfigFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := cfg.Listeners[0]
+	if cfg.Election.Lease != time.Second || l.Backends[0].String() != "127.0.0.1:6443" || l.Check.Interval != 100*time.Millisecond {
+		t.Errorf("%+v", cfg)
 	}
 }
 

@@ -38,14 +38,15 @@ cluster:
   - {name: {{.Name}}, address: {{.Addr}}}
 {{- end}}
   gossip: {keyFile: {{.KeyFile}}}
+election: {{or .Options.Election "{}"}}
 vips:
 - {name: apiserver, address: {{.VIP}}}
 listeners:
 - name: apiserver
   vip: apiserver
   port: {{.Port}}
-  backends: {peers: true, port: {{.Port}}}
-  check: {type: https, path: /readyz, caFile: {{.CAFile}}}
+  backends: {{or .Options.Backends (printf "{peers: true, port: %d}" .Port)}}
+  check: {{or .Options.Check (printf "{type: https, path: /readyz, caFile: %s}" .CAFile)}}
 admin: {socket: {{.Socket}}, http: {{.HTTP}}}
 `
 
@@ -72,6 +73,7 @@ func (m *Master) writeConfig() error {
 		"Masters": m.cluster.Masters, "VIP": m.cluster.VIP, "Port": Port,
 		"KeyFile": m.cluster.keyFile, "CAFile": m.cluster.CAFile,
 		"Socket": m.Socket(), "HTTP": httpAddress,
+		"Options": m.cluster.options,
 	})
 }
 

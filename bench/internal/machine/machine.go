@@ -1,4 +1,6 @@
-package main
+// Package machine has what a measurement must know of the machine that it runs
+// on, and share with others on it.
+package machine
 
 import (
 	"fmt"
@@ -8,8 +10,8 @@ import (
 	"time"
 )
 
-// machine says on what, and beside what, it was measured.
-func machine() string {
+// Describe says on what, and beside what, it is measured: a line of Markdown.
+func Describe() string {
 	return fmt.Sprintf("%s. %d processors (%s, %s), Linux %s, load before %s.\n",
 		time.Now().Format(time.DateOnly), runtime.NumCPU(), processor(fileText("/proc/cpuinfo")), runtime.GOARCH,
 		fileText("/proc/sys/kernel/osrelease"), fileText("/proc/loadavg"))

@@ -1,4 +1,4 @@
-package main
+package machine
 
 import (
 	"context"
@@ -10,23 +10,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// turns lets several measurements on one machine take turns, by a lock on a
-// file (flock(2)). With a nil file everybody goes.
-type turns struct{ file *os.File }
+// Turns lets several measurements on one machine take turns, by a lock on a
+// file (flock(2)).
+type Turns struct{ file *os.File }
 
-func newTurns(path string) (*turns, error) {
+// NewTurns opens the file, which is made if need be. With an empty path
+// everybody goes at once.
+func NewTurns(path string) (*Turns, error) {
 	if path == "" {
-		return &turns{}, nil
+		return &Turns{}, nil
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock file: %w", err)
 	}
-	return &turns{file: f}, nil
+	return &Turns{file: f}, nil
 }
 
-// take waits for the turn; done ends it.
-func (t *turns) take(ctx context.Context) (done func(), err error) {
+// Take waits for the turn until ctx is done; done ends the turn.
+func (t *Turns) Take(ctx context.Context) (done func(), err error) {
 	if t.file == nil {
 		return func() {}, nil
 	}
