@@ -51,7 +51,7 @@ func events() []event {
 		},
 		{
 			key: "parted", title: "masters can't see one another, the client sees all", healed: "they see one another", bar: alone, healedBar: reunited,
-			happen: part((*lab.Host).Block), heal: part((*lab.Host).Unblock), wait: owners,
+			happen: part((*lab.Lab).Block), heal: part((*lab.Lab).Unblock), wait: owners,
 		},
 		{
 			key: "term", title: "SIGTERM", healed: "it starts again", bar: planned, healedBar: healed,
@@ -70,7 +70,7 @@ func events() []event {
 		},
 		{
 			key: "stale", title: "holder and client cut off from the others", healed: "healed, the client's neighbour entry stale", bar: alone, healedBar: stale,
-			happen: divide((*lab.Host).Block), heal: divide((*lab.Host).Unblock), wait: forgotten,
+			happen: divide((*lab.Lab).Block), heal: divide((*lab.Lab).Unblock), wait: forgotten,
 		},
 		{
 			key: "backends", title: "the holder's backends all gone", healed: "they are back", relay: true, bar: damped, healedBar: healed,

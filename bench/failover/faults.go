@@ -28,30 +28,28 @@ func powerBack(_ context.Context, s *stand, m *cluster.Master) error {
 	return errors.Join(m.Lose(s.VIP), m.Heal(), s.servers[m.Name()].start(), s.system.start(m))
 }
 
-// part does something from each master to each other one.
-func part(do func(from, to *lab.Host) error) func(context.Context, *stand, *cluster.Master) error {
+// part does something to all paths between masters.
+func part(do func(*lab.Lab, ...lab.Path) error) func(context.Context, *stand, *cluster.Master) error {
 	return func(_ context.Context, s *stand, _ *cluster.Master) error {
-		var errs []error
+		var paths []lab.Path
 		for _, a := range s.Masters {
 			for _, b := range s.others(a) {
-				errs = append(errs, do(a.Host, b.Host))
+				paths = append(paths, lab.Path{From: a.Host, To: b.Host})
 			}
 		}
-		return errors.Join(errs...)
+		return do(s.Lab, paths...)
 	}
 }
 
-// divide does something between the holder and the client on one side and the
-// other masters on the other, both ways.
-func divide(do func(from, to *lab.Host) error) func(context.Context, *stand, *cluster.Master) error {
+// divide does something to all paths between the holder and the client on one
+// side and the other masters on the other.
+func divide(do func(*lab.Lab, ...lab.Path) error) func(context.Context, *stand, *cluster.Master) error {
 	return func(_ context.Context, s *stand, holder *cluster.Master) error {
-		var errs []error
-		for _, near := range []*lab.Host{holder.Host, s.Client} {
-			for _, far := range s.others(holder) {
-				errs = append(errs, do(near, far.Host), do(far.Host, near))
-			}
+		var far []*lab.Host
+		for _, m := range s.others(holder) {
+			far = append(far, m.Host)
 		}
-		return errors.Join(errs...)
+		return do(s.Lab, lab.Between([]*lab.Host{holder.Host, s.Client}, far)...)
 	}
 }
 

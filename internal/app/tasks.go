@@ -20,8 +20,7 @@ func (a *App) tasks(server *admin.Server) []task {
 	for _, f := range a.floats {
 		tasks = append(tasks, task{"vip " + f.cfg.Name, f.manager.Run, lifetime(a.cfg.Election.Lease) + stopSlack})
 	}
-	tasks = append(tasks, task{"gossip", a.cluster.gossip.Run, 2 * stopSlack},
-		task{"election", a.cluster.elector.Run, lifetime(a.cfg.Election.Lease) + stopSlack})
+	tasks = append(tasks, task{"gossip", a.cluster.gossip.Run, 2 * stopSlack})
 	for _, f := range a.floats {
 		tasks = append(tasks, task{"fitness of " + f.cfg.Name, func(ctx context.Context) error {
 			return f.watchFitness(ctx, a.cluster.elector.SetFitness)
@@ -30,7 +29,8 @@ func (a *App) tasks(server *admin.Server) []task {
 	if len(a.floats) > 0 {
 		tasks = append(tasks, task{"links", a.watchLinks, stopSlack})
 	}
-	return append(tasks, a.reloading())
+	return append(tasks, a.reloading(),
+		task{"election", a.cluster.elector.Run, lifetime(a.cfg.Election.Lease) + stopSlack})
 }
 
 // watchLinks has the fitness looked at again as soon as a link changes: a holder

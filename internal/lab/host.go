@@ -128,11 +128,7 @@ func (h *Host) Heal() error {
 
 // Block drops every frame from this host to another one, until Unblock. The
 // other direction is not touched.
-func (h *Host) Block(to *Host) error { return h.wall(to, true) }
+func (h *Host) Block(to *Host) error { return h.lab.Block(Path{h, to}) }
 
 // Unblock undoes Block.
-func (h *Host) Unblock(to *Host) error { return h.wall(to, false) }
-
-func (h *Host) wall(to *Host, drop bool) error {
-	return h.lab.sw.wall.set(h.port.Attrs().Name, to.port.Attrs().Name, drop)
-}
+func (h *Host) Unblock(to *Host) error { return h.lab.Unblock(Path{h, to}) }

@@ -93,6 +93,26 @@ func (l *Lab) AddHost(name string, addrs ...netip.Prefix) (*Host, error) {
 	return h, nil
 }
 
+// Path is one direction between two hosts of a lab.
+type Path struct{ From, To *Host }
+
+// Between returns the paths between two groups of hosts, both ways.
+func Between(a, b []*Host) []Path {
+	var paths []Path
+	for _, x := range a {
+		for _, y := range b {
+			paths = append(paths, Path{x, y}, Path{y, x})
+		}
+	}
+	return paths
+}
+
+// Block drops every frame on paths, from one moment on for all, until Unblock.
+func (l *Lab) Block(paths ...Path) error { return l.sw.wall.set(paths, true) }
+
+// Unblock undoes Block, at one moment for all paths.
+func (l *Lab) Unblock(paths ...Path) error { return l.sw.wall.set(paths, false) }
+
 // Owners returns the names of the hosts that have ip on an interface right now.
 func (l *Lab) Owners(ip netip.Addr) ([]string, error) {
 	var owners []string

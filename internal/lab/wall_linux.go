@@ -17,16 +17,20 @@ type wall struct {
 	drops map[[2]string]bool // from, to
 }
 
-func (w *wall) set(from, to string, drop bool) error {
+// set changes what is dropped on all paths at one moment.
+func (w *wall) set(paths []Path, drop bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.drops == nil {
 		w.drops = make(map[[2]string]bool)
 	}
-	if drop {
-		w.drops[[2]string{from, to}] = true
-	} else {
-		delete(w.drops, [2]string{from, to})
+	for _, p := range paths {
+		pair := [2]string{p.From.port.Attrs().Name, p.To.port.Attrs().Name}
+		if drop {
+			w.drops[pair] = true
+		} else {
+			delete(w.drops, pair)
+		}
 	}
 	if err := w.write(); err != nil {
 		return fmt.Errorf("filter frames on the bridge: %w; the kernel needs nf_tables for bridges (CONFIG_NF_TABLES_BRIDGE)", err)

@@ -9,6 +9,10 @@ const (
 	repeatAfter = 1100 * time.Millisecond
 	// repeats of the first announcement, for frames that got lost.
 	repeats = 5
+	// soonAfter is how long after the first one the second follows: a path that
+	// has just healed may carry frames a moment later than the messages that told
+	// of it, and clients must not wait a second for that.
+	soonAfter = 100 * time.Millisecond
 	// refreshAfter is far below the 300 s after which switches forget where an
 	// address is; hosts may remember for 20 minutes and keep sending there.
 	refreshAfter = 30 * time.Second
@@ -17,7 +21,10 @@ const (
 // announceAfter returns how long after the n-th announcement of a taking, from
 // 1, the next one follows. The first one is made at once.
 func announceAfter(n int) time.Duration {
-	if n <= repeats {
+	switch {
+	case n == 1:
+		return soonAfter
+	case n <= 1+repeats:
 		return repeatAfter
 	}
 	return refreshAfter

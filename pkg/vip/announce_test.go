@@ -10,7 +10,7 @@ func TestAnnouncementSchedule(t *testing.T) {
 	inFakeTime(t, func(b *rig) {
 		start := time.Now()
 		b.hold(time.Hour)
-		want := []time.Duration{0, 1100, 2200, 3300, 4400, 5500, 35500, 65500} // ms
+		want := []time.Duration{0, 100, 1200, 2300, 3400, 4500, 5600, 35600, 65600} // ms
 		for _, at := range want {
 			b.after(time.Until(start.Add(at*time.Millisecond - 1)))
 			if got := b.host.take(); at > 0 && slices.Contains(got, "announce") {
@@ -32,8 +32,8 @@ func TestRefusedAnnouncementsAreCounted(t *testing.T) {
 		if !b.Status().Assigned {
 			b.Error("let go for want of announcements")
 		}
-		if n := b.Status().Unsent; n != 12 {
-			b.Errorf("%d refused frames counted, want 12", n)
+		if n := b.Status().Unsent; n != 14 {
+			b.Errorf("%d refused frames counted, want 14", n)
 		}
 	})
 }

@@ -44,7 +44,7 @@ func TestLinger(t *testing.T) {
 
 func TestAnnounceAfter(t *testing.T) {
 	for n, want := range map[int]time.Duration{
-		1: 1100 * time.Millisecond, 5: 1100 * time.Millisecond, 6: 30 * time.Second, 1e6: 30 * time.Second,
+		1: 100 * time.Millisecond, 2: 1100 * time.Millisecond, 6: 1100 * time.Millisecond, 7: 30 * time.Second, 1e6: 30 * time.Second,
 	} {
 		if got := announceAfter(n); got != want {
 			t.Errorf("after announcement %d comes the next in %v, want %v", n, got, want)

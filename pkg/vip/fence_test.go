@@ -73,7 +73,7 @@ func TestNoFence(t *testing.T) {
 				}
 				<-time.After(time.Second)
 				done()
-				want := []string{"prepare", "redirect", "assign", "announce", "remove", "unredirect", "close"}
+				want := []string{"prepare", "redirect", "assign", "announce", "announce", "remove", "unredirect", "close"}
 				if found == "arm" {
 					want = append([]string{"prepare", "arm"}, want[1:]...)
 				}
@@ -292,8 +292,8 @@ func TestAnnounceAgain(t *testing.T) {
 		synctest.Wait()
 		b.calls("announce")
 		b.after(6*time.Second - time.Since(start))
-		if n := count(b.host.take(), "announce"); n != 5 {
-			b.Errorf("%d announcements followed, want 5", n)
+		if n := count(b.host.take(), "announce"); n != 6 {
+			b.Errorf("%d announcements followed, want 6", n)
 		}
 		if err := b.Withdraw(b.Context()); err != nil {
 			b.Error(err)

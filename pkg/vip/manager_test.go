@@ -309,7 +309,7 @@ func TestMetrics(t *testing.T) {
 		m.Hold(1, 1, time.Now().Add(time.Minute))
 		<-time.After(2 * time.Second)
 		if diff := cmp.Diff(map[string]float64{
-			"kshalb_vip_announcements_total[test]": 4,
+			"kshalb_vip_announcements_total[test]": 6,
 			"kshalb_vip_assigned[test]":            1,
 			"kshalb_vip_fence[deadline test]":      1,
 			"kshalb_vip_fence[kernel test]":        1,

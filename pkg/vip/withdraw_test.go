@@ -46,7 +46,7 @@ func TestHoldAfterFailedRemoval(t *testing.T) {
 		b.calls("remove", "unredirect", "redirect", "assign", "open", "announce")
 		b.answers(true)
 		b.after(3 * retryAfter)
-		b.calls() // no retry is left that would take it away
+		b.calls("announce") // no retry is left that would take it away
 	})
 }
 
