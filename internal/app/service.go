@@ -51,6 +51,10 @@ func listening(services []*service) task {
 		t.stop = max(t.stop, s.cfg.Timeouts.Drain+stopSlack)
 	}
 	t.run = func(ctx context.Context) error {
+		if len(services) == 0 { // a witness
+			<-ctx.Done()
+			return nil
+		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		ended := make(chan error, len(services))

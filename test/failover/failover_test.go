@@ -2,10 +2,13 @@ package failover
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/kshalb/kshalb/internal/lab"
+	"github.com/kshalb/kshalb/internal/lab/cluster"
 )
 
 // The scenes play on one set of masters, one after the other; each leaves all of
@@ -19,6 +22,7 @@ func TestFailover(t *testing.T) {
 		{"kill -9", killed},
 		{"kill -9 and an immediate restart", restarted},
 		{"SIGTERM", terminated},
+		{"handover", handedOver},
 		{"link down", linkDown},
 		{"isolated", isolated},
 		{"SIGSTOP", frozen},
@@ -79,7 +83,46 @@ func (s *scene) cut(f lab.Fault) {
 	if has, err := s.holder.Has(s.VIP); err != nil || has {
 		s.Errorf("%s, cut off, has the address still: %v, %v", s.holder.Name(), has, err)
 	}
-	must(s.T, s.holder.Heal())
+	s.returns(s.holder.Heal)
+	s.settled(fault)
+}
+
+// returns lets the old holder come back: the address stays where it is.
+func (s *scene) returns(back func() error) {
+	s.Helper()
+	owner, _ := s.owner(time.Now())
+	must(s.T, back())
+	old := s.holder
+	s.holder = owner
+	s.stays(time.Now())
+	s.holder = old
+}
+
+// Each master has the address once. Whoever has it not says who has.
+func handedOver(s *scene) {
+	fault, first := time.Now(), s.holder
+	for _, m := range append(slices.DeleteFunc(slices.Clone(s.Masters), func(m *cluster.Master) bool { return m == first }), first) {
+		if out, err := asked(m, "handover"); err == nil || !strings.Contains(err.Error(), "is held by "+s.holder.Name()) {
+			s.Errorf("handover on %s, which does not hold: %q, %v", m.Name(), out, err)
+		}
+		begin := time.Now()
+		out, err := asked(s.holder, "handover", m.Name())
+		must(s.T, err)
+		s.Logf("%s", out)
+		s.moves(begin)
+		s.holder = m
+	}
+	unheard := s.Masters[0]
+	if unheard == s.holder {
+		unheard = s.Masters[1]
+	}
+	must(s.T, unheard.Cut(lab.Isolate))
+	s.stays(time.Now()) // for longer than a lease
+	if out, err := asked(s.holder, "handover", unheard.Name()); err == nil || !strings.Contains(err.Error(), "has not been heard") {
+		s.Errorf("handover to a node that is cut off: %q, %v", out, err)
+	}
+	s.stays(time.Now())
+	must(s.T, unheard.Heal())
 	s.settled(fault)
 }
 
@@ -87,7 +130,7 @@ func frozen(s *scene) {
 	fault := time.Now()
 	must(s.T, s.holder.Kshalb().Pause())
 	s.moves(fault)
-	must(s.T, s.holder.Kshalb().Continue())
+	s.returns(s.holder.Kshalb().Continue)
 	s.settled(fault)
 }
 

@@ -21,6 +21,14 @@ var (
 // A host whose processors are all busy keeps the lease: three masters and their
 // API servers share this machine with processes that never wait.
 func TestOverload(t *testing.T) {
+	t.Run("all processors", busy)
+	t.Run("GOMAXPROCS=1", func(t *testing.T) {
+		t.Setenv("GOMAXPROCS", "1") // the daemons inherit it
+		busy(t)
+	})
+}
+
+func busy(t *testing.T) {
 	c := masters(t)
 	s := observe(t, c)
 	for range *hogs {
