@@ -34,9 +34,9 @@
 //     start, attempts count up within it, so no attempt is used twice. Without:
 //     a repeated answer makes a majority of one.
 //  6. A release frees only a grant of the very same owner and of an attempt
-//     that is not newer; an attempt that was released is never granted again.
-//     Without: A releases, asks again and holds; its release arrives late and
-//     frees the new grant.
+//     that is not newer, and a grant never goes back to an older attempt.
+//     Without: A releases, asks again and holds; its release, or a copy of it,
+//     arrives late and frees the new grant.
 //  7. Letting go goes fence, address, then release: a machine that stops
 //     holding says nothing to the voters until [Machine.Withdrawn]. Without: B
 //     has the grants while A's kernel still has the address.

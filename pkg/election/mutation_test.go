@@ -52,6 +52,8 @@ func mutants() []mutant {
 			`attempts = append(attempts, a)`, `attempts = append(attempts, a, a)`, 200, ""},
 		{"6: a release frees no newer grant", "voter.go",
 			`|| g.attempt > r.Attempt {`, `{`, 3000, "instant"},
+		{"6: a grant is not given anew for an older attempt", "voter.go",
+			` || v.grant.owner == from && r.Attempt <= v.grant.attempt {`, ` {`, 0, "TestVoterNeverLowersAGrant"},
 		{"7: the address goes before the release is told", "bid.go",
 			`	m.phase, m.why = Resigning, why
 	m.bid.forget()

@@ -24,7 +24,10 @@ type voter struct {
 	term        uint64 // the highest seen
 	grant       grant
 	reserved    reservation
-	last        map[string]attempt // by node: the last asked for or released, so a late request is known
+	// last is, by node, what was last asked for or released, so that a late request
+	// costs nobody the vote. A message of an earlier run of the node makes it forget
+	// those of the present one; no grant may depend on it.
+	last map[string]attempt
 }
 
 type grant struct {
@@ -71,7 +74,7 @@ func (v *voter) request(now time.Time, from Owner, r Request) (Response, Reason)
 	if v.silent(now) {
 		return Response{}, ReasonSilent
 	}
-	if !v.advance(from, r.Attempt) {
+	if fresh := v.advance(from, r.Attempt); !fresh || v.grant.owner == from && r.Attempt <= v.grant.attempt {
 		return Response{}, ReasonReplayed
 	}
 	v.term = max(v.term, r.Term)

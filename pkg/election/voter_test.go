@@ -97,6 +97,23 @@ func TestVoterNeverShortensAGrant(t *testing.T) {
 	}
 }
 
+// A message of an earlier run makes the voter forget which attempts of the
+// present one it has seen. Copies of old messages must not undo the grant then.
+func TestVoterNeverLowersAGrant(t *testing.T) {
+	v := awake()
+	v.request(t0, alice2, ask(1))
+	v.release(t0, alice2, Release{Attempt: 1})
+	v.request(t0, alice2, ask(2))
+	v.request(t0, alice, ask(7)) // late, and refused
+	if _, why := v.request(t0, alice2, ask(1)); why != ReasonReplayed {
+		t.Errorf("a copy of an old request: reason %q", why)
+	}
+	v.release(t0, alice2, Release{Attempt: 1})
+	if g, live := v.granted(t0); !live || g.owner != alice2 || g.attempt != 2 {
+		t.Errorf("the grant is %+v, live %v", g, live)
+	}
+}
+
 func TestProven(t *testing.T) {
 	three, five := votersOf([]string{"a", "b", "c"}), votersOf([]string{"a", "b", "c", "d", "e"})
 	tests := []struct {
