@@ -224,7 +224,7 @@ func (e *Elector) writeDown(mem Memory) {
 		case <-e.done:
 		}
 	}
-	e.call(func(now time.Time) {
+	_ = e.call(func(now time.Time) { // an election that has ended needs no memory
 		e.remembering = false
 		if err != nil {
 			return

@@ -61,7 +61,7 @@ func (d *simDaemon) do(run func()) {
 		d.kill(d.s.upTo(2 * d.s.keep()))
 	}
 	switch {
-	case d.simNode.daemon != d:
+	case d.daemon != d:
 	case d.paused:
 		d.backlog = append(d.backlog, run)
 	default:
@@ -80,7 +80,7 @@ func (n *simNode) revive() {
 // later runs a step after a while, if the daemon still lives then.
 func (d *simDaemon) later(after time.Duration, run func()) {
 	d.s.after(max(after, 0), func() {
-		if d.simNode.daemon == d {
+		if d.daemon == d {
 			d.do(run)
 		}
 	})
@@ -93,7 +93,7 @@ func (d *simDaemon) pause(long time.Duration) {
 	d.s.logf("%s paused for %v", d.name, long)
 	d.paused = true
 	d.s.after(long, func() {
-		if d.simNode.daemon == d {
+		if d.daemon == d {
 			d.resume()
 		}
 	})
@@ -180,7 +180,7 @@ func (d *simDaemon) sleep() {
 	d.wake++
 	wake := d.wake
 	d.s.after(max(d.lasts(next.Sub(d.clock()))+1, 0), func() {
-		if d.simNode.daemon == d && wake == d.wake { // else a later plan holds
+		if d.daemon == d && wake == d.wake { // else a later plan holds
 			d.do(func() { d.machine.Tick(d.clock()) })
 		}
 	})
