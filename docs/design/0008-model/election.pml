@@ -192,6 +192,9 @@ byte late[3];
 #elif defined(ADDRESS) /* shutting the fence may fail; the address goes all the same */
 #define SHUT(n) if :: on[n] = 0; dropArmed(n) :: skip fi
 #define LATE_SWITCH(n)
+#elif defined(LATE_GRANTS)
+#define SHUT(n) on[n] = 0
+#define LATE_SWITCH(n)
 #else
 #define SHUT(n) on[n] = 0; dropArmed(n)
 #define LATE_SWITCH(n)
@@ -273,7 +276,7 @@ byte late[3];
 #else
 #define SHUTTED WITHDRAWN
 #define CLEANED ACTIVE
-#ifdef NO_CLEANUP
+#if defined(NO_CLEANUP) || defined(LATE_GRANTS)
 #define DROP_CAMPAIGN(n) skip
 #else
 #define DROP_CAMPAIGN(n) dropArmed(n)
