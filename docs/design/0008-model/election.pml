@@ -144,6 +144,9 @@ inline check() {
 /* What can have no effect any more is taken out of the state: the grants of
  * attempts that are over, and elements that can't be switched on any more. */
 #if defined(LATE_GRANTS) || defined(KEEP_HOLD)
+#define WHOLE
+#endif
+#ifdef WHOLE /* nothing is taken out */
 #define FORGET_GRANTS(n, i) skip
 #else
 #define FORGET_GRANTS(n, i) \
@@ -159,6 +162,11 @@ inline dropArmed(n) {
 	for (k : WIDTH * n .. WIDTH * n + WIDTH - 1) { left[k] = 0 };
 	k = 0
 }
+#ifdef WHOLE
+#define UNUSED(n) skip
+#else
+#define UNUSED(n) dropArmed(n)
+#endif
 
 /* ---- The rules that can be taken out. ---- */
 
@@ -190,13 +198,10 @@ byte late[3];
 #define SHUT(n) late[n] = lease[n]; on[n] = 0
 #define LATE_SWITCH(n) :: d_step { late[n] != 0 && phase[n] == ACTIVE -> on[n] = late[n]; late[n] = 0; check() }
 #elif defined(ADDRESS) /* shutting the fence may fail; the address goes all the same */
-#define SHUT(n) if :: on[n] = 0; dropArmed(n) :: skip fi
-#define LATE_SWITCH(n)
-#elif defined(LATE_GRANTS)
-#define SHUT(n) on[n] = 0
+#define SHUT(n) if :: on[n] = 0; UNUSED(n) :: skip fi
 #define LATE_SWITCH(n)
 #else
-#define SHUT(n) on[n] = 0; dropArmed(n)
+#define SHUT(n) on[n] = 0; UNUSED(n)
 #define LATE_SWITCH(n)
 #endif
 #ifdef NO_CLEANUP /* a start leaves the fence of its predecessor as it is */
@@ -276,10 +281,10 @@ byte late[3];
 #else
 #define SHUTTED WITHDRAWN
 #define CLEANED ACTIVE
-#if defined(NO_CLEANUP) || defined(LATE_GRANTS)
+#ifdef NO_CLEANUP
 #define DROP_CAMPAIGN(n) skip
 #else
-#define DROP_CAMPAIGN(n) dropArmed(n)
+#define DROP_CAMPAIGN(n) UNUSED(n)
 #endif
 #define ADDRESS_STEPS(n)
 #endif
@@ -302,8 +307,12 @@ byte late[3];
 /* ---- A voter's steps. ---- */
 
 /* Grants that could not count are not put into the network. */
+#ifdef WHOLE
+#define ANSWER(v, i) voter[v] = voter[v] | (BIT(i) << 15)
+#else
 #define ANSWER(v, i) \
 	if :: OPEN(i) && (i) > lease[NODE(i)] -> voter[v] = voter[v] | (BIT(i) << 15) :: else fi
+#endif
 
 #define VOTER(v, i) \
 	:: d_step { (requests & BIT(i)) && !SILENT(v) && !OLDER(v, i) -> \

@@ -85,19 +85,30 @@ inline check(c) {
 #endif
 
 #ifdef ONE_WAY /* files follow one another, and none goes back */
-#define ALLOWED(n, s) ((s) == set[n] + 1)
+#define ALLOWED(n, s) ((s) > set[n])
 #else
 #define ALLOWED(n, s) 1
 #endif
 
-/* A reload, and a restart with another file, which only looks at the disk. */
+/* A new node has no memory: people start it with the next set, once a holder has
+ * been seen under the one before. */
+#ifdef FRESH
+#define NEXT(s) 1
+#else
+#define NEXT(s) (((proven & 1) && APART(SET(0), SET(s)) <= 1) || ((proven & 2) && APART(SET(1), SET(s)) <= 1) || \
+	((proven & 4) && APART(SET(2), SET(s)) <= 1))
+#endif
+
+/* A reload, a restart with another file, which looks at the disk only, and a first start. */
 #define MOVE(n, s) \
-	:: d_step { moves < MOVES && set[n] != s && MEMBER(n, s) && ALLOWED(n, s) && FOLLOWS(set[n], s) && READY(n) -> \
+	:: d_step { moves < MOVES && set[n] != s && MEMBER(n, s) && MEMBER(n, set[n]) && ALLOWED(n, s) && FOLLOWS(set[n], s) && READY(n) -> \
 		moves = moves + 1; set[n] = s; seen[n] = 0; attempt[n] = 0; behind[n] = 0 } \
+	:: d_step { MEMBER(n, s) && !MEMBER(n, 0) && set[n] == 0 && s != 0 && NEXT(s) -> \
+		set[n] = s; disk[n] = s; silent[n] = 1; left[n] = E } \
 	RESTART(n, s)
 #ifdef RESTARTS
 #define RESTART(n, s) \
-	:: d_step { moves < MOVES && set[n] != s && MEMBER(n, s) && ALLOWED(n, s) && FOLLOWS(disk[n], s) -> \
+	:: d_step { moves < MOVES && set[n] != s && MEMBER(n, s) && MEMBER(n, set[n]) && ALLOWED(n, s) && FOLLOWS(disk[n], s) -> \
 		moves = moves + 1; set[n] = s; seen[n] = 0; attempt[n] = 0; behind[n] = 0; lease[n] = 0; \
 		owner[n] = 0; silent[n] = 1; left[n] = E }
 #else
