@@ -55,6 +55,10 @@ bench-parts: need-go ## what the parts cost by themselves
 sim: need-go ## a million simulated seconds of elections with every fault (SIM_SECONDS for each of 64 seeds)
 	$(GO) test -run TestNeverTwoOwners -timeout 6h ./pkg/election -sim.seconds $(SIM_SECONDS) -sim.seeds 64
 
+.PHONY: model
+model: ## every state of small models of the election and the fence, and what each rule prevents (spin and gcc; 6 minutes, 2 GB)
+	docs/design/0008-model/check
+
 .PHONY: fuzz
 fuzz: need-go ## every fuzz target, for FUZZTIME each
 	@for target in $$(grep -rl '^func Fuzz' --include='*_test.go' pkg internal | xargs grep -Ho '^func Fuzz[A-Za-z]*' | sed 's/:func /:/'); do \
