@@ -3,6 +3,7 @@ package election
 import (
 	"flag"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -36,16 +37,17 @@ var simConfigs = []simConfig{
 }
 
 func (c simConfig) String() string {
-	s := fmt.Sprintf("voters=%d,lease=%v", c.voters, c.timing.Lease)
+	var s strings.Builder
+	fmt.Fprintf(&s, "voters=%d,lease=%v", c.voters, c.timing.Lease)
 	for _, is := range []struct {
 		so   bool
 		word string
 	}{{c.instant, "instant"}, {c.unfenced > 0, "unfenced"}, {c.witnesses > 0, "witness"}, {c.preempt, "preempt"}, {c.bootstrap, "bootstrap"}, {c.changing, "changing"}} {
 		if is.so {
-			s += "," + is.word
+			s.WriteString("," + is.word)
 		}
 	}
-	return s
+	return s.String()
 }
 
 func TestNeverTwoOwners(t *testing.T) {

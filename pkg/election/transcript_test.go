@@ -44,7 +44,7 @@ func TestTranscripts(t *testing.T) {
 // play returns a story as it goes now.
 func play(t *testing.T, story string) string {
 	var st stage
-	for _, paragraph := range strings.Split(strings.TrimSpace(story), "\n\n") {
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(story), "\n\n") {
 		first, _, _ := strings.Cut(paragraph, "\n")
 		if strings.HasPrefix(first, "#") {
 			st.told.WriteString(paragraph + "\n\n")
