@@ -173,10 +173,16 @@ func (e *Elector) message(now time.Time, b []byte) {
 	}
 }
 
+// maxDiffers bounds what strangers can make this node remember.
+const maxDiffers = 16
+
 // compare notes whether a node has other voters than this one, and points out
 // when that changes.
 func (e *Elector) compare(now time.Time, node string, differs bool) {
 	_, did := e.differs[node]
+	if differs && !did && len(e.differs) == maxDiffers {
+		return
+	}
 	switch {
 	case differs && !did:
 		e.cfg.Log.Warn("a node has other voters: its messages do not count, nor do ours there;"+
@@ -190,54 +196,6 @@ func (e *Elector) compare(now time.Time, node string, differs bool) {
 		delete(e.differs, node)
 	}
 }
-
-// remember has what the machines want to be known after a restart written down.
-// Until that is done, they go on as before.
-func (e *Elector) remember() {
-	mem := e.remembered
-	for _, v := range e.vips {
-		m := v.machine.ToRemember()
-		mem.Bootstrapped = mem.Bootstrapped || m.Bootstrapped
-		if m.Voters != nil {
-			mem.Voters = m.Voters
-		}
-	}
-	if len(mem.Voters) == 0 { // the first start: a later one must not be with quite others
-		mem.Voters = names(e.cfg.Voters)
-	}
-	if e.remembering || mem.Equal(e.remembered) {
-		return
-	}
-	e.remembering = true
-	go e.writeDown(mem)
-}
-
-func (e *Elector) writeDown(mem Memory) {
-	var err error
-	if e.cfg.Remember != nil {
-		err = e.cfg.Remember(mem)
-	}
-	if err != nil {
-		e.cfg.Log.Error("cannot write down what has to survive a restart, trying again", "err", err)
-		select {
-		case <-time.After(rememberRetry):
-		case <-e.done:
-		}
-	}
-	_ = e.call(func(now time.Time) { // an election that has ended needs no memory
-		e.remembering = false
-		if err != nil {
-			return
-		}
-		e.remembered = mem
-		for _, v := range e.vips {
-			v.machine.Remembered(now, mem)
-		}
-	})
-}
-
-// rememberRetry is the pause after a failed write.
-const rememberRetry = 5 * time.Second
 
 func (e *Elector) withdrawing() bool {
 	for _, v := range e.vips {
@@ -285,74 +243,4 @@ func (e *Elector) Receive(b []byte) {
 	default:
 		e.cfg.Metrics.ignore(ReasonOverflow)
 	}
-}
-
-// SetFitness says how well this node could hold the VIP from now on.
-func (e *Elector) SetFitness(vip string, f Fitness) {
-	_ = e.call(func(now time.Time) { // an election that has ended needs no fitness
-		for _, v := range e.vips {
-			if v.Name == vip {
-				v.machine.SetFitness(now, f)
-			}
-		}
-	})
-}
-
-// Handover gives a VIP that this node holds to another node, or, with "", to
-// the one best able to hold. It returns when this node has begun to let go; the
-// error says why it did not.
-func (e *Elector) Handover(vip, node string) error {
-	err := fmt.Errorf("hand %s over: there is no such VIP", vip)
-	if ended := e.call(func(now time.Time) {
-		for _, v := range e.vips {
-			if v.Name == vip {
-				err = v.machine.Handover(now, node)
-			}
-		}
-	}); ended != nil {
-		return ended
-	}
-	return err
-}
-
-// Preference is who should hold a VIP.
-type Preference struct {
-	Priorities map[string]int
-	Preempt    bool
-}
-
-// CheckVoters returns an error unless the voters may become these now.
-func (e *Elector) CheckVoters(voters []Voter) error {
-	var err error
-	if ended := e.call(func(time.Time) { err = e.checkVoters(voters) }); ended != nil {
-		return ended
-	}
-	return err
-}
-
-func (e *Elector) checkVoters(voters []Voter) error {
-	for _, v := range e.vips {
-		if err := v.machine.CheckVoters(voters); err != nil {
-			return fmt.Errorf("change the voters: %w", err)
-		}
-	}
-	return nil
-}
-
-// Reconfigure replaces the voters and, by the VIPs' names, who should hold. After
-// an error nothing has changed.
-func (e *Elector) Reconfigure(voters []Voter, preferences map[string]Preference) error {
-	var err error
-	if ended := e.call(func(now time.Time) {
-		if err = e.checkVoters(voters); err != nil {
-			return
-		}
-		for _, v := range e.vips {
-			p := preferences[v.Name]
-			v.machine.Reconfigure(now, voters, p.Priorities, p.Preempt)
-		}
-	}); ended != nil {
-		return ended
-	}
-	return err
 }
