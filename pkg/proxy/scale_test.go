@@ -100,9 +100,8 @@ func resetMany(t *testing.T, c *child, clients, servers crowd) {
 	}
 	clients.hearReset(t)
 	servers.hearReset(t)
-	if got := c.askNumber(t, "clients"); got != 0 {
-		t.Errorf("%d clients are left", got)
-	}
+	// The last RST to a backend comes a moment before its connection is forgotten.
+	eventually(t, "all are forgotten", func() bool { return c.askNumber(t, "clients") == 0 })
 }
 
 // TestAcceptBurst has many clients come at once, first to a listener that does
