@@ -11,7 +11,7 @@ import (
 var (
 	simSeconds = flag.Int("sim.seconds", 200, "simulated seconds for each seed")
 	simSeeds   = flag.Int("sim.seeds", 16, "how many seeds to run")
-	simSeed    = flag.Uint64("sim.seed", 0, "run this one seed only, and print its events")
+	simSeed    = flag.Int64("sim.seed", -1, "run this one seed only, and print its events")
 )
 
 const ms = time.Millisecond
@@ -56,8 +56,8 @@ func TestNeverTwoOwners(t *testing.T) {
 	for i := range seeds {
 		seeds[i] = uint64(i)
 	}
-	if *simSeed != 0 {
-		seeds = []uint64{*simSeed}
+	if *simSeed >= 0 {
+		seeds = []uint64{uint64(*simSeed)}
 	}
 	for _, seed := range seeds {
 		cfg := simConfigs[seed%uint64(len(simConfigs))]

@@ -87,7 +87,7 @@ type simNode struct {
 }
 
 func newSim(t *testing.T, seed uint64, cfg simConfig) *sim {
-	s := &sim{simConfig: cfg, t: t, rand: rand.New(rand.NewPCG(seed, 1)), trace: *simSeed != 0, calm: cfg.script != nil}
+	s := &sim{simConfig: cfg, t: t, rand: rand.New(rand.NewPCG(seed, 1)), trace: *simSeed >= 0, calm: cfg.script != nil}
 	var first []Voter
 	for i := range cfg.voters {
 		first = append(first, Voter{Name: fmt.Sprintf("m%d", i+1), Witness: i >= cfg.voters-cfg.witnesses})
