@@ -3,6 +3,7 @@ package failover
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,7 +42,8 @@ func masters(t *testing.T) *cluster.Cluster {
 	return c
 }
 
-func serve(t *testing.T, m *cluster.Master) {
+// serve is an API server on a master, until stop is called or the test ends.
+func serve(t *testing.T, m *cluster.Master) (stop func()) {
 	t.Helper()
 	pair, err := m.Certificate(pki.Names{})
 	must(t, err)
@@ -49,20 +51,22 @@ func serve(t *testing.T, m *cluster.Master) {
 	must(t, err)
 	ln, err := m.Listen("tcp", fmt.Sprintf("[::]:%d", cluster.Port))
 	must(t, err)
-	background(t, func(ctx context.Context) error { return demo.ServeAPI(ctx, ln, m.Name(), cert) })
+	return background(t, func(ctx context.Context) error { return demo.ServeAPI(ctx, ln, m.Name(), cert) })
 }
 
-// background runs a task until the test ends.
-func background(t *testing.T, run func(context.Context) error) {
+// background runs a task until stop is called or the test ends.
+func background(t *testing.T, run func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- run(ctx) }()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
 func must(t *testing.T, err error) {
