@@ -116,10 +116,9 @@ func reloaded(t *testing.T, m *cluster.Master) {
 }
 
 // The key changes in three rounds of reloads; the holder stays.
-func TestKeyChanges(t *testing.T) {
-	c := masters(t)
-	s := observe(t, c)
-	file := filepath.Join(c.Lab.Dir(), "gossip.key")
+func keyChanges(s *scene) {
+	begin, t := time.Now(), s.T
+	file := filepath.Join(s.Lab.Dir(), "gossip.key")
 	old, err := os.ReadFile(file)
 	must(t, err)
 	raw := make([]byte, 32)
@@ -128,12 +127,12 @@ func TestKeyChanges(t *testing.T) {
 	fresh := base64.StdEncoding.EncodeToString(raw) + "\n"
 	for _, keys := range []string{string(old) + fresh, fresh + string(old), fresh} {
 		must(t, os.WriteFile(file, []byte(keys), 0o600))
-		for _, m := range c.Masters {
+		for _, m := range s.Masters {
 			reloaded(t, m)
 		}
 	}
-	s.stays(time.Now())
-	labtest.OneOwner(t, s.watch)
+	s.stays(begin)
+	s.settled(begin)
 }
 
 // stays asserts that the holder is still the only one to answer, a good while

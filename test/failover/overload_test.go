@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	overload = flag.Duration("failover.overload", 10*time.Second, "for how long the processors are kept busy")
+	overload = flag.Duration("failover.overload", 5*time.Second, "for how long the processors are kept busy")
 	hogs     = flag.Int("failover.hogs", runtime.NumCPU(), "by so many processes")
 )
 
