@@ -10,11 +10,14 @@ import (
 	"github.com/kshalb/kshalb/internal/status"
 )
 
-// damping is for how long a holder without backends keeps the address.
-const damping = time.Second
+const (
+	damping = time.Second      // what a holder without backends waits
+	proven  = 10 * time.Second // what a preferred node must have been fit for
+)
 
 // Each master has its own API server and no other: a holder without any gives way
 // to a master that has one, after a while, and does not take the address back.
+// With priorities and preempt it does, after a longer while.
 func TestFitness(t *testing.T) {
 	c, err := cluster.NewWith(labtest.New(t), binary, cluster.Options{
 		Backends: fmt.Sprintf("{addresses: ['127.0.0.1:%d']}", cluster.Port),
@@ -33,6 +36,16 @@ func TestFitness(t *testing.T) {
 	s.losesBackends(stops[lost])
 	fit := s.regains(lost)
 	s.stays(fit)
+
+	for _, m := range c.Masters {
+		edit(t, m, "address: 192.168.0.10}", fmt.Sprintf("address: 192.168.0.10, priorities: {%s: 100}, preempt: true}", lost.Name()))
+		reloaded(t, m)
+	}
+	_, back := s.owner(fit, s.holder.Name())
+	if took := back.Sub(fit); took < proven || took > proven+soon {
+		t.Errorf("%s, preferred, has the address %v after it was fit, want %v to %v", lost.Name(), took, proven, proven+soon)
+	}
+	s.holder = lost
 	s.settled(fit)
 }
 
