@@ -3,6 +3,8 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"runtime"
 
 	"github.com/vishvananda/netlink"
@@ -29,11 +31,21 @@ func newNamespace() (*namespace, error) {
 		return nil, fmt.Errorf("open netlink in a new namespace: %w", err)
 	}
 	n.nl = nl
-	if err := loopbackUp(nl); err != nil {
+	if err := errors.Join(loopbackUp(nl), n.do(withoutDAD)); err != nil {
 		n.close()
 		return nil, err
 	}
 	return n, nil
+}
+
+// withoutDAD lets link-local addresses of interfaces to come be usable at once,
+// and not when nobody has contradicted for a second or two.
+func withoutDAD() error {
+	const file = "/proc/sys/net/ipv6/conf/default/accept_dad"
+	if err := os.WriteFile(file, []byte("0"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) { // no IPv6
+		return fmt.Errorf("switch duplicate address detection off: %w", err)
+	}
+	return nil
 }
 
 // loopbackUp sets loopback up in a new namespace, where it is down.

@@ -1,27 +1,25 @@
 package lab
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/mdlayher/arp"
 	"github.com/mdlayher/ethernet"
 	"github.com/mdlayher/packet"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
-// tap hears the ARP frames that come through one host's cable and asks the
-// host through it, past the bridge.
+// tap hears what a host says through its cable about having the address, and
+// asks it there, past the bridge.
 type tap struct {
 	host *Host
 	vip  netip.Addr
+	words
 	conn *packet.Conn
 	buf  [256]byte // only read uses it
 
@@ -40,26 +38,51 @@ type heard struct {
 	claim  Claim
 }
 
-// incomingARP accepts ARP frames that come in. The bridge takes frames away
-// before a socket bound to ARP would see them, so the socket takes all frames
-// and this filter drops most.
-func incomingARP() ([]bpf.RawInstruction, error) {
-	return bpf.Assemble([]bpf.Instruction{
-		bpf.LoadAbsolute{Off: 12, Size: 2},
-		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: uint32(ethernet.EtherTypeARP), SkipTrue: 3},
+// words are how hosts speak of an address: ARP or Neighbour Discovery.
+type words interface {
+	// filter lets the frames pass that parse may understand; the Ethernet type
+	// has been looked at.
+	filter() []bpf.Instruction
+	etherType() ethernet.EtherType
+	// question is a frame that asks for vip. It carries at least the low byte of
+	// the round, and changes nobody's idea of where vip is.
+	question(vip netip.Addr, round uint32) (frame []byte, err error)
+	// parse reads a frame. of is what the question carried, if it answers one.
+	parse(b []byte, vip netip.Addr) (of uint32, answers bool, c Claim, ok bool)
+	// same reports whether the question of a round carried what an answer brought.
+	same(round, of uint32) bool
+}
+
+func wordsFor(vip netip.Addr) words {
+	if vip.Is4() {
+		return arpWords{}
+	}
+	return ndWords{}
+}
+
+// incoming accepts frames of w that come in. The bridge takes frames away before
+// a socket bound to one type would see them, so the socket takes all frames and
+// this filter drops most.
+func incoming(w words) ([]bpf.RawInstruction, error) {
+	const snap, end = 256, 0
+	all := []bpf.Instruction{
 		bpf.LoadExtension{Num: bpf.ExtType},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 1},
-		bpf.RetConstant{Val: 256},
-		bpf.RetConstant{Val: 0},
-	})
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 1},
+		bpf.RetConstant{Val: end},
+		bpf.LoadAbsolute{Off: 12, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(w.etherType()), SkipTrue: 1},
+		bpf.RetConstant{Val: end},
+	}
+	all = append(all, w.filter()...)
+	return bpf.Assemble(append(all, bpf.RetConstant{Val: snap}))
 }
 
 func (s *netSwitch) tap(h *Host, vip netip.Addr) (*tap, error) {
-	filter, err := incomingARP()
+	t := &tap{host: h, vip: vip, words: wordsFor(vip)}
+	filter, err := incoming(t.words)
 	if err != nil {
-		return nil, fmt.Errorf("assemble the ARP filter: %w", err)
+		return nil, fmt.Errorf("assemble the filter of frames: %w", err)
 	}
-	t := &tap{host: h, vip: vip}
 	port := h.port.Attrs()
 	err = s.ns.do(func() error {
 		ifi := &net.Interface{Index: port.Index, Name: port.Name}
@@ -74,32 +97,21 @@ func (s *netSwitch) tap(h *Host, vip netip.Addr) (*tap, error) {
 
 func (t *tap) close() { _ = t.conn.Close() }
 
-// asker marks the watch's questions, and the answers to them: the four bytes
-// behind it are the round.
+// asker begins the hardware address from which the watch asks. 06: locally
+// administered.
 const asker = "\x06l"
 
 // ask asks the host for the address. A cable that is down is not an error: it
 // gets no answer.
 func (t *tap) ask(round uint32) error {
-	from := binary.BigEndian.AppendUint32([]byte(asker), round)
-	p, err := arp.NewPacket(arp.OperationRequest, from, netip.IPv4Unspecified(), make(net.HardwareAddr, 6), t.vip)
+	frame, err := t.question(t.vip, round)
 	if err != nil {
-		return fmt.Errorf("make an ARP probe: %w", err)
-	}
-	payload, err := p.MarshalBinary()
-	if err != nil {
-		return fmt.Errorf("make an ARP probe: %w", err)
-	}
-	frame, err := (&ethernet.Frame{
-		Destination: ethernet.Broadcast, Source: from, EtherType: ethernet.EtherTypeARP, Payload: payload,
-	}).MarshalBinary()
-	if err != nil {
-		return fmt.Errorf("make an ARP probe: %w", err)
+		return fmt.Errorf("make a question for %s: %w", t.vip, err)
 	}
 	t.mu.Lock()
 	t.asked[round%uint32(len(t.asked))] = question{round, time.Now()}
 	t.mu.Unlock()
-	_, err = t.conn.WriteTo(frame, &packet.Addr{HardwareAddr: ethernet.Broadcast})
+	_, err = t.conn.WriteTo(frame, &packet.Addr{HardwareAddr: frame[:6]})
 	if err != nil && !isDown(err) {
 		return fmt.Errorf("ask %s for %s: %w", t.host.name, t.vip, err)
 	}
@@ -122,33 +134,27 @@ func (t *tap) read() (heard, error) {
 		if err != nil {
 			return heard{}, fmt.Errorf("listen at the cable of %s: %w", t.host.name, err)
 		}
-		if h, ok := t.parse(t.buf[:n], now); ok {
-			return h, nil
+		of, answers, c, ok := t.parse(t.buf[:n], t.vip)
+		switch {
+		case ok && answers:
+			if s := t.answer(of, now); s != nil {
+				return heard{answer: s}, nil
+			}
+		case ok:
+			c.At, c.Host = now, t.host.name
+			return heard{claim: c}, nil
 		}
 	}
 }
 
-func (t *tap) parse(b []byte, now time.Time) (heard, bool) {
-	var f ethernet.Frame
-	var p arp.Packet
-	if f.UnmarshalBinary(b) != nil || p.UnmarshalBinary(f.Payload) != nil || p.SenderIP != t.vip {
-		return heard{}, false
-	}
-	if strings.HasPrefix(string(p.TargetHardwareAddr), asker) {
-		s, ok := t.answer(binary.BigEndian.Uint32(p.TargetHardwareAddr[len(asker):]), now)
-		return heard{answer: s}, ok
-	}
-	return heard{claim: Claim{
-		At: now, Host: t.host.name, MAC: p.SenderHardwareAddr,
-		Reply: p.Operation == arp.OperationReply, Gratuitous: p.SenderIP == p.TargetIP,
-	}}, true
-}
-
 // answer finds the question of a round. It has none for an answer that took
 // longer than the questions are remembered.
-func (t *tap) answer(round uint32, now time.Time) (*Sighting, bool) {
+func (t *tap) answer(round uint32, now time.Time) *Sighting {
 	t.mu.Lock()
 	q := t.asked[round%uint32(len(t.asked))]
 	t.mu.Unlock()
-	return &Sighting{t.host.name, round, q.at, now}, q.round == round
+	if !t.same(q.round, round) {
+		return nil
+	}
+	return &Sighting{t.host.name, q.round, q.at, now}
 }

@@ -14,22 +14,22 @@ import (
 // every is the time between two rounds of questions.
 const every = 5 * time.Millisecond
 
-// Claim is an ARP frame of a host that says it has the address, other than an
-// answer to the watch's own questions.
+// Claim is a frame of a host that says it has the address, by ARP or Neighbour
+// Advertisement, other than an answer to the watch's own questions.
 type Claim struct {
 	At         time.Time
 	Host       string // whose cable the frame came through
 	MAC        net.HardwareAddr
-	Reply      bool // an ARP reply; else a request
-	Gratuitous bool // sender and target are the address: an announcement
+	Reply      bool // an ARP reply or an advertisement; else an ARP request
+	Gratuitous bool // an announcement, which nobody asked for
 }
 
 // Watch observes who has one address, from outside, while it lives:
 //
 //   - it asks each host over its own cable, every 5 ms, also while the host is
-//     isolated: an ARP probe (RFC 5227 section 2.1.1) changes nobody's ARP table;
+//     isolated, in a way that changes nobody's idea of where the address is;
 //   - it looks through each host's interfaces, every 5 ms;
-//   - it hears every ARP frame that enters the switch.
+//   - it hears every claim that enters the switch.
 //
 // Its methods are safe for concurrent use.
 type Watch struct {
@@ -46,7 +46,7 @@ type Watch struct {
 	changed  chan struct{} // closed, and replaced, by each change
 }
 
-// Watch begins to observe an IPv4 address on the hosts that are there now. It
+// Watch begins to observe an address on the hosts that are there now. It
 // ends with Close, or with the lab.
 func (l *Lab) Watch(vip netip.Addr) (*Watch, error) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -223,7 +223,7 @@ func (w *Watch) WaitGratuitous(ctx context.Context, host string, after time.Time
 	return found, err
 }
 
-// Answers are the hosts' answers to the watch's ARP probes.
+// Answers are the hosts' answers to the watch's questions.
 func (w *Watch) Answers() Timeline {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -237,8 +237,7 @@ func (w *Watch) Assigned() Timeline {
 	return slices.Clone(w.assigned)
 }
 
-// Claims are the other ARP frames in which hosts said that they have the
-// address.
+// Claims are the other frames in which hosts said that they have the address.
 func (w *Watch) Claims() []Claim {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -9,22 +9,37 @@ import (
 
 	"github.com/mdlayher/arp"
 	"github.com/mdlayher/ethernet"
+	"github.com/mdlayher/ndp"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/kshalb/kshalb/internal/lab"
 	"github.com/kshalb/kshalb/internal/lab/labtest"
 )
 
-var vip = netip.MustParseAddr("192.168.0.10")
+var (
+	vip  = netip.MustParseAddr("192.168.0.10")
+	vip6 = netip.MustParseAddr("fd00:6b::10")
+)
 
-func assign(t *testing.T, h *lab.Host, change func(netlink.Link, *netlink.Addr) error) {
+// families runs a test with an address of each.
+func families(t *testing.T, test func(t *testing.T, vip netip.Addr)) {
+	t.Run("IPv4", func(t *testing.T) { test(t, vip) })
+	t.Run("IPv6", func(t *testing.T) { test(t, vip6) })
+}
+
+func assign(t *testing.T, h *lab.Host, vip netip.Addr, change func(netlink.Link, *netlink.Addr) error) {
 	t.Helper()
 	must(t, h.Do(func() error {
 		eth0, err := netlink.LinkByName("eth0")
 		if err != nil {
 			return err
 		}
-		return change(eth0, &netlink.Addr{IPNet: &net.IPNet{IP: vip.AsSlice(), Mask: net.CIDRMask(32, 32)}})
+		a := &netlink.Addr{IPNet: &net.IPNet{IP: vip.AsSlice(), Mask: net.CIDRMask(vip.BitLen(), vip.BitLen())}}
+		if vip.Is6() {
+			a.Flags = unix.IFA_F_NODAD
+		}
+		return change(eth0, a)
 	}))
 }
 
@@ -68,13 +83,50 @@ func TestWatchSeesAnAnnouncement(t *testing.T) {
 	labtest.OneOwner(t, w)
 }
 
-func TestWatchSeesOwnersComeAndGo(t *testing.T) {
+// An advertisement counts, and who sent it; the watch's own questions make none.
+func TestWatchSeesAnAdvertisement(t *testing.T) {
+	l, a, b, _ := pair(t)
+	w, err := l.Watch(vip6)
+	must(t, err)
+	assign(t, b, vip6, netlink.AddrAdd) // so that questions are answered
+	before := time.Now()
+	must(t, a.Do(func() error {
+		ifi, err := net.InterfaceByName("eth0")
+		if err != nil {
+			return err
+		}
+		conn, _, err := ndp.Listen(ifi, ndp.LinkLocal)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		return conn.WriteTo(&ndp.NeighborAdvertisement{
+			Override: true, TargetAddress: vip6,
+			Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: a.MAC()}},
+		}, nil, netip.MustParseAddr("ff02::1"))
+	}))
+	ctx := labtest.Context(t, 10*time.Second)
+	c, err := w.WaitGratuitous(ctx, "a", before)
+	must(t, err)
+	if c.MAC.String() != a.MAC().String() || !c.Reply {
+		t.Errorf("claim %+v, want an advertisement of a", c)
+	}
+	_, err = w.WaitOwner(ctx, before, "a")
+	must(t, err)
+	if n := len(w.Claims()); n != 1 {
+		t.Errorf("%d claims, want 1: each frame counts once, and an answer does not", n)
+	}
+}
+
+func TestWatchSeesOwnersComeAndGo(t *testing.T) { families(t, ownersComeAndGo) }
+
+func ownersComeAndGo(t *testing.T, vip netip.Addr) {
 	l, a, b, _ := pair(t)
 	w, err := l.Watch(vip)
 	must(t, err)
 	ctx := labtest.Context(t, 10*time.Second)
 	for _, h := range []*lab.Host{a, b, a} {
-		assign(t, h, netlink.AddrAdd)
+		assign(t, h, vip, netlink.AddrAdd)
 		s, err := w.WaitOwner(ctx, time.Now())
 		must(t, err)
 		if owners, err := l.Owners(vip); s.Host != h.Name() || err != nil || !slices.Equal(owners, []string{h.Name()}) {
@@ -87,15 +139,17 @@ func TestWatchSeesOwnersComeAndGo(t *testing.T) {
 }
 
 // The watch asks past the bridge: cutting a host off must not hide it.
-func TestWatchSeesTwoOwners(t *testing.T) {
+func TestWatchSeesTwoOwners(t *testing.T) { families(t, twoOwners) }
+
+func twoOwners(t *testing.T, vip netip.Addr) {
 	l, a, b, _ := pair(t)
 	w, err := l.Watch(vip)
 	must(t, err)
 	ctx := labtest.Context(t, 10*time.Second)
 	must(t, b.Cut(lab.Isolate))
 	both := time.Now()
-	assign(t, a, netlink.AddrAdd)
-	assign(t, b, netlink.AddrAdd)
+	assign(t, a, vip, netlink.AddrAdd)
+	assign(t, b, vip, netlink.AddrAdd)
 	for lab.Overlap(w.Answers().Doubles()) < 50*time.Millisecond || lab.Overlap(w.Assigned().Doubles()) < 50*time.Millisecond {
 		_, err := w.WaitOwner(ctx, time.Now(), "a")
 		must(t, err)
@@ -109,12 +163,14 @@ func TestWatchSeesTwoOwners(t *testing.T) {
 	}
 }
 
-func TestWatchLivesThroughLinkDown(t *testing.T) {
+func TestWatchLivesThroughLinkDown(t *testing.T) { families(t, livesThroughLinkDown) }
+
+func livesThroughLinkDown(t *testing.T, vip netip.Addr) {
 	l, a, _, _ := pair(t)
 	w, err := l.Watch(vip)
 	must(t, err)
 	ctx := labtest.Context(t, 10*time.Second)
-	assign(t, a, netlink.AddrAdd)
+	assign(t, a, vip, netlink.AddrAdd)
 	_, err = w.WaitOwner(ctx, time.Now())
 	must(t, err)
 	must(t, a.Cut(lab.LinkDown))
