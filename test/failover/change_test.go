@@ -53,7 +53,7 @@ func asked(m *cluster.Master, args ...string) (string, error) {
 	return string(out), err
 }
 
-const peer3 = "  - {name: master3, address: 192.168.0.3}\n"
+const peer3 = "  - {name: master3, address: \"192.168.0.3\"}\n"
 
 // One voter fewer and one more, by reloads: the address may move, and is never
 // with two.
@@ -149,7 +149,7 @@ func (s *scene) stays(after time.Time) {
 
 // Two masters and a witness: one master may die.
 func TestWitness(t *testing.T) {
-	c := edited(t, "address: 192.168.0.3}", "address: 192.168.0.3, witness: true}")
+	c := edited(t, `address: "192.168.0.3"}`, `address: "192.168.0.3", witness: true}`)
 	for _, m := range c.Masters {
 		must(t, m.Start())
 	}

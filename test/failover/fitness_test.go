@@ -38,7 +38,7 @@ func TestFitness(t *testing.T) {
 	s.stays(fit)
 
 	for _, m := range c.Masters {
-		edit(t, m, "address: 192.168.0.10}", fmt.Sprintf("address: 192.168.0.10, priorities: {%s: 100}, preempt: true}", lost.Name()))
+		edit(t, m, "address: '192.168.0.10'}", fmt.Sprintf("address: '192.168.0.10', priorities: {%s: 100}, preempt: true}", lost.Name()))
 		reloaded(t, m)
 	}
 	_, back := s.owner(fit, s.holder.Name())

@@ -4,6 +4,9 @@
 //	master1  192.168.0.1   master2  192.168.0.2   master3  192.168.0.3
 //	client   192.168.0.100 the VIP  192.168.0.10, port 6443
 //
+// and the same with fd00:6b:: before the last number, written in hexadecimal:
+// all hosts have both, [Options] say which of them the cluster uses.
+//
 // What serves on port 6443 of the masters is the caller's business; kshalb
 // probes it by HTTPS GET /readyz and believes the cluster's CA alone.
 package cluster
@@ -51,6 +54,8 @@ type Options struct {
 	Election string // default {}: kshalb's own timing
 	Backends string // default: the masters' port 6443
 	Check    string // default: HTTPS GET /readyz, with the cluster's CA
+	VIPs     string // default: the one
+	IPv6     bool   // the masters know each other, and the VIP, by such addresses
 }
 
 // New adds the hosts to a lab and writes the configuration of each master. No
@@ -64,20 +69,20 @@ func NewWith(l *lab.Lab, binary string, o Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{
-		Lab: l, VIP: netip.AddrFrom4([4]byte{192, 168, 0, 10}), CA: ca, binary: binary, options: o,
+		Lab: l, VIP: Address(10, o.IPv6).Addr(), CA: ca, binary: binary, options: o,
 		CAFile: filepath.Join(l.Dir(), "ca.crt"), keyFile: filepath.Join(l.Dir(), "gossip.key"),
 	}
 	if err := c.writeShared(); err != nil {
 		return nil, fmt.Errorf("write the masters' shared files: %w", err)
 	}
 	for n := range 3 {
-		host, err := addHost(l, fmt.Sprintf("master%d", n+1), byte(n+1))
+		host, err := o.addHost(l, fmt.Sprintf("master%d", n+1), byte(n+1))
 		if err != nil {
 			return nil, err
 		}
 		c.Masters = append(c.Masters, &Master{Host: host, cluster: c})
 	}
-	if c.Client, err = addHost(l, "client", 100); err != nil {
+	if c.Client, err = o.addHost(l, "client", 100); err != nil {
 		return nil, err
 	}
 	for _, m := range c.Masters {
@@ -88,8 +93,17 @@ func NewWith(l *lab.Lab, binary string, o Options) (*Cluster, error) {
 	return c, nil
 }
 
-func addHost(l *lab.Lab, name string, last byte) (*lab.Host, error) {
-	return l.AddHost(name, netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, 0, last}), 24))
+// addHost adds a host with an address of each kind, that of the cluster first.
+func (o Options) addHost(l *lab.Lab, name string, last byte) (*lab.Host, error) {
+	return l.AddHost(name, Address(last, o.IPv6), Address(last, !o.IPv6))
+}
+
+// Address is the one that ends in last, with the subnet of all.
+func Address(last byte, ipv6 bool) netip.Prefix {
+	if ipv6 {
+		return netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfd, 0, 0, 0x6b, 15: last}), 64)
+	}
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, 0, last}), 24)
 }
 
 func (c *Cluster) writeShared() error {

@@ -35,12 +35,11 @@ const configText = `version: 1
 cluster:
   peers:
 {{- range .Masters}}
-  - {name: {{.Name}}, address: {{.Addr}}}
+  - {name: {{.Name}}, address: "{{.Addr}}"}
 {{- end}}
   gossip: {keyFile: {{.KeyFile}}}
 election: {{or .Options.Election "{}"}}
-vips:
-- {name: apiserver, address: {{.VIP}}}
+vips: {{or .Options.VIPs (printf "[{name: apiserver, address: '%s'}]" .VIP)}}
 listeners:
 - name: apiserver
   vip: apiserver
