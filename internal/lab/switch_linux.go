@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -19,15 +20,19 @@ type netSwitch struct {
 	wall   *wall
 }
 
+// forgets is when the switch forgets behind which port a host is: much sooner than
+// real ones (300 s), so that no test relies on what it has learnt.
+const forgets = 2 * time.Second
+
 func newSwitch() (*netSwitch, error) {
 	ns, err := newNamespace()
 	if err != nil {
 		return nil, err
 	}
-	snooping := false
+	snooping, ageing := false, uint32(forgets/(10*time.Millisecond)) // USER_HZ
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = "switch"
-	br := &netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &snooping}
+	br := &netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &snooping, AgeingTime: &ageing}
 	if err := ns.nl.LinkAdd(br); err != nil {
 		ns.close()
 		return nil, fmt.Errorf("make a bridge: %w", err)

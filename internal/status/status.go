@@ -31,6 +31,16 @@ type VIP struct {
 	State          string  `json:"state"`            // holding, campaigning, standby, silent, resigning, witness
 	Reason         string  `json:"reason,omitempty"` // why this node does not hold it
 	Fence          []Fence `json:"fence"`
+
+	Conflict *Conflict `json:"conflict,omitempty"` // who else claims the address
+}
+
+// Conflict is somebody outside the cluster who says that a VIP is theirs.
+type Conflict struct {
+	MAC   string    `json:"mac"`
+	Who   string    `json:"who,omitempty"` // what kind of address that is, where it tells
+	Since time.Time `json:"since"`         // when it was first heard, without a long silence since
+	Last  time.Time `json:"last"`
 }
 
 // Fence is one layer that stops this node from answering for a VIP once its

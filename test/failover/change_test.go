@@ -58,7 +58,7 @@ const peer3 = "  - {name: master3, address: \"192.168.0.3\"}\n"
 // One voter fewer and one more, by reloads: the address may move, and is never
 // with two.
 func TestVotersChange(t *testing.T) {
-	c := masters(t)
+	c := masters(t, cluster.Options{})
 	s := observe(t, c)
 	third := c.Masters[2]
 	change := func(what string, remain []*cluster.Master, peers int, replace ...string) {

@@ -11,14 +11,14 @@ import (
 	"github.com/kshalb/kshalb/internal/lab/cluster"
 )
 
-// The scenes play on one set of masters, one after the other; each leaves all of
-// them running.
+// act is a scene that leaves all masters running.
+type act struct {
+	name string
+	run  func(*scene)
+}
+
 func TestFailover(t *testing.T) {
-	c := masters(t)
-	for _, play := range []struct {
-		name string
-		run  func(*scene)
-	}{
+	play(t, masters(t, cluster.Options{}), []act{
 		{"kill -9", killed},
 		{"kill -9 and an immediate restart", restarted},
 		{"SIGTERM", terminated},
@@ -33,8 +33,16 @@ func TestFailover(t *testing.T) {
 		{"the next one cannot take the address", jammed},
 		{"the fence belongs to somebody else", fenceTaken},
 		{"somebody deletes the holder's tables", fenceKept},
-	} {
-		ok := t.Run(play.name, func(t *testing.T) { play.run(observe(t, c)) })
+		{"a client has just asked", justAsked},
+		{"somebody takes the address away", addressLost},
+		{"a stranger announces the address", announcedElsewhere},
+	})
+}
+
+// play plays scenes on one set of masters, one after the other.
+func play(t *testing.T, c *cluster.Cluster, acts []act) {
+	for _, a := range acts {
+		ok := t.Run(a.name, func(t *testing.T) { a.run(observe(t, c)) })
 		if !ok {
 			for name, log := range c.Lab.Logs(4000) {
 				t.Logf("output of %s:\n%s", name, log)

@@ -30,9 +30,9 @@ const limit = 30 * time.Second
 const soon = 2500 * time.Millisecond
 
 // masters starts three, each with an API server, and waits until they serve.
-func masters(t *testing.T) *cluster.Cluster {
+func masters(t *testing.T, o cluster.Options) *cluster.Cluster {
 	t.Helper()
-	c, err := cluster.New(labtest.New(t), binary)
+	c, err := cluster.NewWith(labtest.New(t), binary, o)
 	must(t, err)
 	for _, m := range c.Masters {
 		serve(t, m)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kshalb/kshalb/internal/lab"
+	"github.com/kshalb/kshalb/internal/lab/cluster"
 	"github.com/kshalb/kshalb/internal/lab/labtest"
 )
 
@@ -29,7 +30,7 @@ func TestOverload(t *testing.T) {
 }
 
 func busy(t *testing.T) {
-	c := masters(t)
+	c := masters(t, cluster.Options{})
 	s := observe(t, c)
 	for range *hogs {
 		_, err := c.Client.Start(lab.Spec{Path: "/bin/sh", Args: []string{"-c", "while :; do :; done"}})
