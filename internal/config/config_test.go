@@ -48,7 +48,7 @@ func TestParse(t *testing.T) {
 			Gossip: Gossip{Port: 7946, KeyFile: "/etc/kshalb/gossip.key"},
 		},
 		Election: Election{Lease: 500 * time.Millisecond, Renew: 100 * time.Millisecond},
-		VIPs:     []VIP{{Name: "apiserver", Address: addr("192.168.0.10")}},
+		VIPs:     []VIP{{Name: "apiserver", Address: addr("192.168.0.10"), Refresh: 30 * time.Second}},
 		Listeners: []Listener{{
 			Name: "apiserver", VIP: "apiserver",
 			Address: addrPort("192.168.0.10:6443"), Bind: addrPort("192.168.0.10:26443"),

@@ -56,6 +56,8 @@ type rawVIP struct {
 	Interface  string         `yaml:"interface" default:"" is:"interface"`
 	Priorities map[string]int `yaml:"priorities" range:"0..1000"`
 	Preempt    bool           `yaml:"preempt" default:"false"`
+	Refresh    time.Duration  `yaml:"refresh" default:"30s" range:"1s..10m"`
+	Force      bool           `yaml:"force" default:"false"`
 }
 
 type rawListener struct {

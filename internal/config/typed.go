@@ -62,6 +62,8 @@ type VIP struct {
 	Interface  string         // "" is the one whose connected route holds the address
 	Priorities map[string]int // by the name of a peer that is no witness; a peer that is not in it has 0; higher is preferred
 	Preempt    bool           // a holder gives way to a peer of higher priority
+	Refresh    time.Duration  // between two announcements while it is held, 1 s to 10 min
+	Force      bool           // it is taken although somebody outside the cluster has it
 }
 
 // Listener is a port that accepts connections, and where they go.

@@ -7,10 +7,16 @@ import (
 	"slices"
 )
 
+// maxVIPs is as many as one message between two nodes speaks of.
+const maxVIPs = 64
+
 func (d *decoder) vips(raws []rawVIP, cluster Cluster) []VIP {
 	names, addrs := map[string]string{}, map[netip.Addr]string{}
 	for i, p := range cluster.Peers {
 		addrs[p.Address] = index("cluster.peers", i) + ".address"
+	}
+	if n := len(raws); n > maxVIPs {
+		d.report("vips", "lists %d addresses; write %d or less", n, maxVIPs)
 	}
 	var vips []VIP
 	for i, raw := range raws {
