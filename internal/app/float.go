@@ -38,7 +38,7 @@ func newFloat(cfg config.VIP, lease time.Duration, services []*service, m metric
 	}
 	manager, err := vip.New(vip.Config{
 		Name: cfg.Name, Address: cfg.Address, Interface: cfg.Interface,
-		Lifetime: lifetime(lease), Redirects: redirects,
+		Lifetime: lifetime(lease), Refresh: cfg.Refresh, Redirects: redirects,
 	}, log, m.vip)
 	f.manager = manager
 	return f, err

@@ -24,8 +24,8 @@ func (d *decoder) vips(raws []rawVIP, cluster Cluster) []VIP {
 		once(d, names, raw.Name, at+".name")
 		d.hostAddr(at+".address", raw.Address)
 		switch {
-		case raw.Address.Is6():
-			d.report(at+".address", "IPv6 is not yet supported; write an IPv4 address")
+		case raw.Address.IsLinkLocalUnicast():
+			d.report(at+".address", "%s is valid on one link only, which clients would have to name; write an address of the nodes' subnet", raw.Address)
 		case raw.Address.IsLoopback():
 			d.report(at+".address", "%s never leaves this host; write a free address of the nodes' network", raw.Address)
 		}

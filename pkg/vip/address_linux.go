@@ -22,15 +22,18 @@ const Proto = 0x6b
 const (
 	// ifaProto is IFA_PROTO of linux/if_addr.h, which x/sys does not have.
 	ifaProto = 11
-	// labelSuffix follows the interface's name in the label of our addresses.
+	// labelSuffix follows the interface's name in the label of our IPv4 addresses;
+	// there are no others.
 	labelSuffix = ":kshalb"
-	// hostPrefix is the prefix length of our addresses.
-	hostPrefix = 32
+	// plain6 are flags of our IPv6 addresses. The address works at once: the lease
+	// says that nobody else has it, and a probe has asked strangers. No route goes
+	// with it, which would outlive an address with a lifetime.
+	plain6 = unix.IFA_F_NODAD | unix.IFA_F_NOPREFIXROUTE
 	// forever is INFINITY_LIFE_TIME of net/addrconf.h.
 	forever = math.MaxUint32
 )
 
-// address is an IPv4 address on an interface, as the kernel tells it.
+// address is an address on an interface, as the kernel tells it.
 type address struct {
 	index            int // of the interface
 	local            netip.Addr
@@ -41,7 +44,8 @@ type address struct {
 }
 
 // ours reports whether a is marked as ours. An origin decides; without one all
-// else that we set has to be there.
+// else that we set has to be there. IPv6 has too little of that: on a kernel that
+// keeps no origins, what a killed process left goes by its lifetime.
 func (a address) ours() bool {
 	if a.proto != 0 {
 		return a.proto == Proto
@@ -51,7 +55,7 @@ func (a address) ours() bool {
 
 // fleeting reports whether a has our prefix length and will go by itself.
 func (a address) fleeting() bool {
-	return a.prefix == hostPrefix && a.valid != forever && a.preferred == 0
+	return a.prefix == a.local.BitLen() && a.valid != forever && a.preferred == 0
 }
 
 // label returns what labels an address on the named interface as ours, or ""
@@ -75,7 +79,7 @@ type addresses struct {
 // find returns our own addresses that equal the VIP, and ErrForeign beside them
 // when there is one of somebody else.
 func (s *addresses) find() (own []address, err error) {
-	all, err := dump(listAddresses)
+	all, err := dump(func() ([]address, error) { return listAddresses(family(s.vip)) })
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
@@ -101,7 +105,7 @@ func (s *addresses) assign(l link, deadline time.Time) (added bool, err error) {
 	}
 	how := unix.NLM_F_CREATE | unix.NLM_F_EXCL
 	for _, a := range own {
-		if a.index == l.index && a.prefix == hostPrefix {
+		if a.index == l.index && a.prefix == s.vip.BitLen() {
 			how = unix.NLM_F_REPLACE
 		} else if err := deleteAddress(a); err != nil {
 			return false, err
@@ -123,6 +127,9 @@ func (s *addresses) request(l link, how int) error {
 	life := nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{Valid: uint32(s.lifetime / time.Second)}}
 	req := nl.NewNetlinkRequest(unix.RTM_NEWADDR, how|unix.NLM_F_ACK)
 	addAddress(req, l.index, s.vip, label(l.name))
+	if s.vip.Is6() {
+		req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(plain6)))
+	}
 	req.AddData(nl.NewRtAttr(ifaProto, []byte{Proto}))
 	req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, life.Serialize()))
 	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
@@ -131,6 +138,8 @@ func (s *addresses) request(l link, how int) error {
 		return ErrForeign
 	case errors.Is(err, unix.EPERM):
 		return fmt.Errorf("%w; run as root or with CAP_NET_ADMIN", err)
+	case errors.Is(err, unix.EACCES) && s.vip.Is6():
+		return fmt.Errorf("%w: IPv6 is disabled there; sysctl -w net.ipv6.conf.%s.disable_ipv6=0", err, l.name)
 	}
 	return err
 }
@@ -161,21 +170,30 @@ func deleteAddress(a address) error {
 
 // addAddress adds to req what names an address.
 func addAddress(req *nl.NetlinkRequest, index int, ip netip.Addr, label string) *nl.IfAddrmsg {
-	msg := nl.NewIfAddrmsg(unix.AF_INET)
-	msg.Index, msg.Prefixlen = uint32(index), hostPrefix
+	msg := nl.NewIfAddrmsg(family(ip))
+	msg.Index, msg.Prefixlen = uint32(index), uint8(ip.BitLen())
 	req.AddData(msg)
 	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip.AsSlice()))
 	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, ip.AsSlice()))
-	if label != "" {
+	if label != "" && ip.Is4() {
 		req.AddData(nl.NewRtAttr(unix.IFA_LABEL, nl.ZeroTerminated(label)))
 	}
 	return msg
 }
 
-// listAddresses returns all IPv4 addresses of this network namespace.
-func listAddresses() ([]address, error) {
+// family of addresses in netlink.
+func family(ip netip.Addr) int {
+	if ip.Is6() {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
+}
+
+// listAddresses returns all addresses of a family, or of all families
+// (AF_UNSPEC), in this network namespace.
+func listAddresses(family int) ([]address, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETADDR, unix.NLM_F_DUMP)
-	req.AddData(nl.NewIfAddrmsg(unix.AF_INET))
+	req.AddData(nl.NewIfAddrmsg(family))
 	msgs, err := req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWADDR)
 	if err != nil {
 		return nil, err
@@ -214,7 +232,7 @@ func parseAddress(m []byte) (address, error) {
 // of another length than theirs.
 func (a *address) set(attr uint16, v []byte) {
 	switch {
-	case attr == unix.IFA_LOCAL:
+	case attr == unix.IFA_LOCAL, attr == unix.IFA_ADDRESS && !a.local.IsValid(): // IPv6 has the second only
 		a.local, _ = netip.AddrFromSlice(v)
 	case attr == unix.IFA_LABEL:
 		a.label = strings.TrimRight(string(v), "\x00")

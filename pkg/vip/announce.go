@@ -13,19 +13,16 @@ const (
 	// has just healed may carry frames a moment later than the messages that told
 	// of it, and clients must not wait a second for that.
 	soonAfter = 100 * time.Millisecond
-	// refreshAfter is far below the 300 s after which switches forget where an
-	// address is; hosts may remember for 20 minutes and keep sending there.
-	refreshAfter = 30 * time.Second
 )
 
 // announceAfter returns how long after the n-th announcement of a taking, from
 // 1, the next one follows. The first one is made at once.
-func announceAfter(n int) time.Duration {
+func announceAfter(n int, refresh time.Duration) time.Duration {
 	switch {
 	case n == 1:
 		return soonAfter
 	case n <= 1+repeats:
 		return repeatAfter
 	}
-	return refreshAfter
+	return refresh
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
 )
 
 // Cleanup removes every address and table that is marked as ours from the
@@ -29,7 +30,7 @@ func Cleanup(log *slog.Logger) error {
 }
 
 func cleanAddresses(log *slog.Logger) error {
-	all, err := dump(listAddresses)
+	all, err := dump(func() ([]address, error) { return listAddresses(unix.AF_UNSPEC) })
 	if err != nil {
 		return fmt.Errorf("list addresses: %w", err)
 	}

@@ -17,7 +17,7 @@ type Config struct {
 	// Name of the VIP in logs, metrics and the name of its table: up to 63
 	// letters, digits, '.', '_' or '-'.
 	Name string
-	// Address is the VIP, a unicast IPv4 address.
+	// Address is the VIP, a global or private unicast address, IPv4 or IPv6.
 	Address netip.Addr
 	// Interface that carries the VIP. "" is the one whose connected route holds
 	// it, chosen anew at each taking; never loopback and never one that is down.
@@ -27,6 +27,11 @@ type Config struct {
 	// the deadline of the next, else the address goes before the deadline does.
 	// See Linger.
 	Lifetime time.Duration
+	// Refresh is the time between two announcements once the first ones have been
+	// made: 1 s to 10 min. It should be well below the 300 s after which switches
+	// forget where an address is; hosts may remember for 20 minutes and keep
+	// sending there.
+	Refresh time.Duration
 	// Redirects are in place exactly while the VIP is held.
 	Redirects []Redirect
 }
@@ -40,14 +45,14 @@ func (c Config) validate() error {
 	switch {
 	case !nameRule.MatchString(c.Name):
 		return errors.New("the name must be up to 63 letters, digits, '.', '_' or '-'")
-	case c.Address.Is6():
-		return fmt.Errorf("address %s is IPv6, which is not yet supported; give an IPv4 address", c.Address)
-	case !c.Address.IsGlobalUnicast():
-		return fmt.Errorf("address %q is not a unicast IPv4 address; give a free one of the hosts' subnet", c.Address)
+	case !c.Address.IsGlobalUnicast() || c.Address.Is4In6() || c.Address.Zone() != "":
+		return fmt.Errorf("address %q is not one of a single host that others reach; give a free one of the hosts' subnet", c.Address)
 	case len(c.Interface) > maxInterface:
 		return fmt.Errorf("interface %q is longer than the %d bytes that Linux allows", c.Interface, maxInterface)
 	case c.Lifetime < time.Second || c.Lifetime > time.Hour || c.Lifetime%time.Second != 0:
 		return fmt.Errorf("lifetime %v must be whole seconds from 1s to 1h", c.Lifetime)
+	case c.Refresh < time.Second || c.Refresh > 10*time.Minute:
+		return fmt.Errorf("refresh %v must be from 1s to 10m", c.Refresh)
 	}
 	seen := make(map[uint16]bool)
 	for _, r := range c.Redirects {

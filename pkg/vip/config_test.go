@@ -13,8 +13,12 @@ func TestNewRefuses(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"the name must be":          func(c *Config) { c.Name = "a/b" },
 		"up to 63":                  func(c *Config) { c.Name = strings.Repeat("x", 64) },
-		"IPv6, which is not yet":    func(c *Config) { c.Address = netip.MustParseAddr("2001:db8::1") },
-		"::ffff:192.0.2.1 is IPv6":  func(c *Config) { c.Address = netip.MustParseAddr("::ffff:192.0.2.1") },
+		`"::ffff:192.0.2.1" is not`: func(c *Config) { c.Address = netip.MustParseAddr("::ffff:192.0.2.1") },
+		`"fe80::1" is not`:          func(c *Config) { c.Address = netip.MustParseAddr("fe80::1") },
+		`"ff02::1" is not`:          func(c *Config) { c.Address = netip.MustParseAddr("ff02::1") },
+		`"fd00::1%eth0" is not`:     func(c *Config) { c.Address = netip.MustParseAddr("fd00::1%eth0") },
+		"refresh 0s":                func(c *Config) { c.Refresh = 0 },
+		"refresh 11m0s":             func(c *Config) { c.Refresh = 11 * time.Minute },
 		`"invalid IP" is not`:       func(c *Config) { c.Address = netip.Addr{} },
 		`"224.0.0.18" is not`:       func(c *Config) { c.Address = netip.MustParseAddr("224.0.0.18") },
 		`"127.0.0.1" is not`:        func(c *Config) { c.Address = netip.MustParseAddr("127.0.0.1") },
@@ -46,7 +50,7 @@ func TestAnnounceAfter(t *testing.T) {
 	for n, want := range map[int]time.Duration{
 		1: 100 * time.Millisecond, 2: 1100 * time.Millisecond, 6: 1100 * time.Millisecond, 7: 30 * time.Second, 1e6: 30 * time.Second,
 	} {
-		if got := announceAfter(n); got != want {
+		if got := announceAfter(n, 30*time.Second); got != want {
 			t.Errorf("after announcement %d comes the next in %v, want %v", n, got, want)
 		}
 	}

@@ -106,6 +106,10 @@ func (f *fakeHost) announce(_ link, deadline time.Time) (int, int) {
 	return 2, 0
 }
 
+func (f *fakeHost) withdraw() {}
+
+func (f *fakeHost) hangUp() {}
+
 func (f *fakeHost) close() { _ = f.call("close") }
 
 func (f *fakeHost) prepare() error { return f.call("prepare") }
@@ -186,8 +190,21 @@ func (f *fakeHost) holds() (address, rules, open bool) {
 }
 
 func testConfig() Config {
-	return Config{Name: "test", Address: netip.MustParseAddr("10.99.0.10"), Lifetime: time.Second,
+	return Config{Name: "test", Address: netip.MustParseAddr("10.99.0.10"), Lifetime: time.Second, Refresh: 30 * time.Second,
 		Redirects: []Redirect{{Port: 6443, To: 16443}}}
+}
+
+// testConfig6 is the same with the other kind of address.
+func testConfig6() Config {
+	cfg := testConfig()
+	cfg.Address = netip.MustParseAddr("fd00:99::10")
+	return cfg
+}
+
+// kinds runs a test with an address of each kind.
+func kinds(t *testing.T, test func(t *testing.T, cfg Config)) {
+	t.Run("IPv4", func(t *testing.T) { test(t, testConfig()) })
+	t.Run("IPv6", func(t *testing.T) { test(t, testConfig6()) })
 }
 
 // testLog discards, but formats first.

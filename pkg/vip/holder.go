@@ -25,6 +25,7 @@ type holder struct {
 	log      *slog.Logger
 	sent     func(frames int)
 	lifetime time.Duration
+	refresh  time.Duration
 
 	term     uint64
 	attempt  uint64    // what the fence is, or is to be, switched to
@@ -46,7 +47,7 @@ type holder struct {
 }
 
 func newHolder(m *Manager) *holder {
-	return &holder{host: m.host, fence: &m.fence, log: m.log, sent: m.sent, lifetime: m.cfg.Lifetime}
+	return &holder{host: m.host, fence: &m.fence, log: m.log, sent: m.sent, lifetime: m.cfg.Lifetime, refresh: m.cfg.Refresh}
 }
 
 // hold takes the VIP or extends the time that it is held.
@@ -98,7 +99,11 @@ func (h *holder) place() error {
 		return err
 	}
 	h.undo = append(h.undo, undo{"close fence", h.shutFence})
-	return h.openFence()
+	if err := h.openFence(); err != nil {
+		return err
+	}
+	h.undo = append(h.undo, undo{"withdraw announcements", h.unannounce})
+	return nil
 }
 
 // openFence switches the fence to the attempt of the order.
@@ -107,6 +112,11 @@ func (h *holder) openFence() (err error) {
 	if err != nil {
 		return fmt.Errorf("open fence: %w", err)
 	}
+	return nil
+}
+
+func (h *holder) unannounce() error {
+	h.host.withdraw()
 	return nil
 }
 
@@ -166,7 +176,7 @@ func (h *holder) announce() {
 	h.sent(sent)
 	h.unsent += uint64(unsent)
 	h.announced++
-	h.announceAt = time.Now().Add(announceAfter(h.announced))
+	h.announceAt = time.Now().Add(announceAfter(h.announced, h.refresh))
 }
 
 // letGo ends the time that the VIP is to be held. No announcement follows,

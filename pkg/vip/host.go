@@ -38,12 +38,42 @@ type host interface {
 	close()
 }
 
-// announcer tells the neighbours on a link where the VIP is.
+// announcer tells the network where the VIP is: the neighbours on its link, or
+// routers. All is called by one goroutine.
 type announcer interface {
-	// announce sends all forms of announcement once. It looks at the deadline
-	// before each frame, and returns how many were sent and how many the kernel
-	// refused.
+	// announce tells it, for the first time or again; what must be said once only
+	// is said the first time. It looks at the deadline before each frame or
+	// message, waits for no longer than some 20 ms, and returns how many were sent
+	// and how many could not be.
 	announce(l link, deadline time.Time) (sent, unsent int)
+	// withdraw takes back what would not end by itself, without waiting for
+	// anybody. The VIP still answers.
+	withdraw()
+	// hangUp gives back what was kept open for the next announcement.
+	hangUp()
+}
+
+// announcers speak one after the other.
+type announcers []announcer
+
+func (all announcers) announce(l link, deadline time.Time) (sent, unsent int) {
+	for _, a := range all {
+		s, u := a.announce(l, deadline)
+		sent, unsent = sent+s, unsent+u
+	}
+	return sent, unsent
+}
+
+func (all announcers) withdraw() {
+	for _, a := range all {
+		a.withdraw()
+	}
+}
+
+func (all announcers) hangUp() {
+	for _, a := range all {
+		a.hangUp()
+	}
 }
 
 // past reports whether a deadline has been reached.

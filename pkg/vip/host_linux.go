@@ -7,17 +7,17 @@ type linuxHost struct {
 	*addresses
 	*redirects
 	*fences
-	*arpAnnouncer
+	announcers
 	cfg Config
 }
 
 func newHost(cfg Config) *linuxHost {
 	return &linuxHost{
-		addresses:    &addresses{vip: cfg.Address, lifetime: cfg.Lifetime},
-		redirects:    &redirects{name: TablePrefix + cfg.Name, vip: cfg.Address, redirects: cfg.Redirects},
-		fences:       newFences(cfg),
-		arpAnnouncer: &arpAnnouncer{vip: cfg.Address},
-		cfg:          cfg,
+		addresses:  &addresses{vip: cfg.Address, lifetime: cfg.Lifetime},
+		redirects:  &redirects{name: TablePrefix + cfg.Name, vip: cfg.Address, redirects: cfg.Redirects},
+		fences:     newFences(cfg),
+		announcers: announcers{&neighbourAnnouncer{vip: cfg.Address}},
+		cfg:        cfg,
 	}
 }
 

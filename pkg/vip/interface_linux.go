@@ -50,9 +50,9 @@ func linkFor(name string, addr netip.Addr) (netlink.Link, error) {
 // an interface that is down do not exist.
 func connected(addr netip.Addr) (netlink.Link, error) {
 	routes, err := dump(func() ([]netlink.Route, error) {
-		return netlink.RouteListFiltered(netlink.FAMILY_V4,
-			&netlink.Route{Table: unix.RT_TABLE_MAIN, Scope: netlink.SCOPE_LINK},
-			netlink.RT_FILTER_TABLE|netlink.RT_FILTER_SCOPE)
+		return netlink.RouteListFiltered(family(addr),
+			&netlink.Route{Table: unix.RT_TABLE_MAIN, Type: unix.RTN_UNICAST},
+			netlink.RT_FILTER_TABLE|netlink.RT_FILTER_TYPE)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list routes: %w", err)
@@ -82,7 +82,7 @@ func nearest(routes []netlink.Route, usable map[int]netlink.Link, addr netip.Add
 	bits, metric := 0, 0
 	for _, r := range routes {
 		l, ok := usable[r.LinkIndex]
-		if !ok || r.Dst == nil || r.Gw != nil || !r.Dst.Contains(addr.AsSlice()) {
+		if !ok || r.Dst == nil || r.Gw != nil || r.Via != nil || len(r.MultiPath) > 0 || !r.Dst.Contains(addr.AsSlice()) {
 			continue
 		}
 		n, _ := r.Dst.Mask.Size()

@@ -87,11 +87,13 @@ func TestKernelLongInterfaceName(t *testing.T) {
 }
 
 // The address goes in time when Run does nothing anymore.
-func TestKernelLifetime(t *testing.T) {
+func TestKernelLifetime(t *testing.T) { kinds(t, kernelLifetime) }
+
+func kernelLifetime(t *testing.T, cfg Config) {
 	host, _ := cable(t)
 	w := host.watch(t)
 	host.do(t, func() error {
-		h := newHost(testConfig())
+		h := newHost(cfg)
 		l, err := h.able()
 		if err != nil {
 			return err
@@ -99,8 +101,8 @@ func TestKernelLifetime(t *testing.T) {
 		_, err = h.assign(l, time.Now().Add(time.Minute))
 		return err
 	})
-	start := w.wait(unix.RTM_NEWADDR, testVIP)
-	checkLinger(t, w.wait(unix.RTM_DELADDR, testVIP).Sub(start))
+	start := w.wait(unix.RTM_NEWADDR, cfg.Address)
+	checkLinger(t, w.wait(unix.RTM_DELADDR, cfg.Address).Sub(start))
 }
 
 // checkLinger allows for a test process that is itself late.

@@ -67,7 +67,7 @@ func readARP(t *testing.T, conn *packet.Conn) (ethernet.Frame, arp.Packet) {
 func TestKernelAnnouncingOnDeadLink(t *testing.T) {
 	host, _ := cable(t)
 	host.do(t, func() error {
-		a := arpAnnouncer{vip: testVIP}
+		a := neighbourAnnouncer{vip: testVIP}
 		defer a.hangUp()
 		l, err := findLink(hostIf, testVIP)
 		if err != nil {
@@ -90,7 +90,7 @@ func TestKernelAnnouncingOnDeadLink(t *testing.T) {
 		if err := netlink.LinkDel(dev); err != nil {
 			return err
 		}
-		if sent, unsent := a.announce(l, deadline); sent != 0 || unsent != 2 {
+		if sent, unsent := a.announce(l, deadline); sent != 0 || unsent != 1 {
 			return fmt.Errorf("%d sent, %d refused on a link that is gone", sent, unsent)
 		}
 		return nil

@@ -27,10 +27,7 @@ type fenceRig struct {
 	attempt    uint64
 }
 
-var (
-	testVIP6  = netip.MustParseAddr("fd00:99::10")
-	testPeer6 = netip.MustParseAddr("fd00:99::2")
-)
+var testPeer6 = netip.MustParseAddr("fd00:99::2")
 
 // fenced puts the VIP on the host for as long as the test may take, behind a
 // fence that is closed, and lets the peer ask.
@@ -41,8 +38,6 @@ func fenced(t *testing.T, vip netip.Addr) *fenceRig {
 	asker := netip.MustParseAddr("10.99.0.2")
 	if vip.Is6() {
 		asker = testPeer6
-		r.host.do(t, func() error { return addPrefix(hostIf, "fd00:99::1/64", nodad) })
-		r.peer.do(t, func() error { return addPrefix(peerIf, asker.String()+"/64", nodad) })
 	}
 	cfg := testConfig()
 	cfg.Address, cfg.Interface, cfg.Lifetime = vip, hostIf, time.Minute
@@ -59,8 +54,6 @@ func fenced(t *testing.T, vip netip.Addr) *fenceRig {
 	return r
 }
 
-func nodad(a *netlink.Addr) { a.Flags |= unix.IFA_F_NODAD }
-
 func (r *fenceRig) setUp() (err error) {
 	if r.on, err = findLink(hostIf, r.cfg.Address); err != nil {
 		return err
@@ -70,9 +63,6 @@ func (r *fenceRig) setUp() (err error) {
 	}
 	if err := r.follow(r.on); err != nil {
 		return err
-	}
-	if r.cfg.Address.Is6() {
-		return addPrefix(hostIf, r.cfg.Address.String()+"/128", nodad)
 	}
 	_, err = r.assign(r.on, time.Now().Add(time.Minute))
 	return err
@@ -288,7 +278,9 @@ func TestKernelFenceOfStandby(t *testing.T) {
 				return netlink.AddrDel(l, &netlink.Addr{IPNet: &net.IPNet{IP: ip, Mask: net.CIDRMask(vip.BitLen(), vip.BitLen())}})
 			})
 			r.close() // as if its process had been killed
-			r.peer.do(t, func() error { return addPrefix(peerIf, fmt.Sprintf("%s/%d", vip, vip.BitLen()), nodad) })
+			r.peer.do(t, func() error {
+				return addPrefix(peerIf, fmt.Sprintf("%s/%d", vip, vip.BitLen()), func(*netlink.Addr) {})
+			})
 			at := netip.AddrPortFrom(vip, 8).String()
 			r.peer.serve(t, at, "elsewhere")
 			if got := r.host.ask(t, at, 5*time.Second); got != "elsewhere" {

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-var testVIP = testConfig().Address
+var testVIP, testVIP6 = testConfig().Address, testConfig6().Address
 
 // kernelRig is a manager that runs in a namespace of its own.
 type kernelRig struct {

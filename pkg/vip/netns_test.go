@@ -67,8 +67,8 @@ func newNamespace(t *testing.T) namespace {
 	return n
 }
 
-// cable connects two new namespaces: host has vip0 with 10.99.0.1/24, peer has
-// peer0 with 10.99.0.2/24.
+// cable connects two new namespaces: host has vip0 with 10.99.0.1/24 and
+// fd00:99::1/64, peer has peer0 with 10.99.0.2/24 and fd00:99::2/64.
 func cable(t *testing.T) (host, peer namespace) {
 	t.Helper()
 	host, peer = newNamespace(t), newNamespace(t)
@@ -77,8 +77,8 @@ func cable(t *testing.T) (host, peer namespace) {
 			LinkAttrs: netlink.LinkAttrs{Name: hostIf}, PeerName: peerIf, PeerNamespace: netlink.NsFd(peer.fd),
 		})
 	})
-	host.do(t, func() error { return configure(hostIf, "10.99.0.1/24") })
-	peer.do(t, func() error { return configure(peerIf, "10.99.0.2/24") })
+	host.do(t, func() error { return configure(hostIf, "10.99.0.1/24", "fd00:99::1/64") })
+	peer.do(t, func() error { return configure(peerIf, "10.99.0.2/24", "fd00:99::2/64") })
 	host.carrier(t, hostIf)
 	peer.carrier(t, peerIf)
 	return host, peer
@@ -118,8 +118,8 @@ func (n namespace) hardwareAddr(t *testing.T, name string) (hw net.HardwareAddr)
 	return hw
 }
 
-// configure brings up loopback and the interface, with an address.
-func configure(name, prefix string) error {
+// configure brings up loopback and the interface, with addresses.
+func configure(name string, prefixes ...string) error {
 	for _, n := range []string{"lo", name} {
 		l, err := netlink.LinkByName(n)
 		if err != nil {
@@ -129,7 +129,12 @@ func configure(name, prefix string) error {
 			return err
 		}
 	}
-	return addPrefix(name, prefix, func(*netlink.Addr) {})
+	for _, p := range prefixes {
+		if err := addPrefix(name, p, func(*netlink.Addr) {}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addPrefix puts an address on an interface, as an operator would.
@@ -142,6 +147,9 @@ func addPrefix(name, prefix string, change func(*netlink.Addr)) error {
 	if err != nil {
 		return err
 	}
+	if a.IP.To4() == nil {
+		a.Flags = unix.IFA_F_NODAD
+	}
 	change(a)
 	if err := netlink.AddrAdd(l, a); err != nil {
 		return fmt.Errorf("add %s to %s: %w", prefix, name, err)
@@ -153,7 +161,7 @@ func addPrefix(name, prefix string, change func(*netlink.Addr)) error {
 func (n namespace) addressesOf(t *testing.T, ip netip.Addr) (found []address) {
 	t.Helper()
 	n.do(t, func() error {
-		all, err := listAddresses()
+		all, err := listAddresses(family(ip))
 		for _, a := range all {
 			if a.local == ip {
 				found = append(found, a)
@@ -172,7 +180,7 @@ type changes struct {
 
 func (n namespace) watch(t *testing.T) *changes {
 	t.Helper()
-	s, err := nl.SubscribeAt(n.fd, netns.None(), unix.NETLINK_ROUTE, unix.RTNLGRP_IPV4_IFADDR)
+	s, err := nl.SubscribeAt(n.fd, netns.None(), unix.NETLINK_ROUTE, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
 	if err != nil {
 		t.Fatal(err)
 	}

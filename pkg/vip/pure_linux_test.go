@@ -14,7 +14,7 @@ import (
 )
 
 func TestOurs(t *testing.T) {
-	marked := address{prefix: 32, label: "eth0:kshalb", valid: 1}
+	marked := address{local: testVIP, prefix: 32, label: "eth0:kshalb", valid: 1}
 	for name, test := range map[string]struct {
 		change func(*address)
 		want   bool
@@ -26,6 +26,8 @@ func TestOurs(t *testing.T) {
 		"another prefix":        {func(a *address) { a.prefix = 24 }, false},
 		"without lifetime":      {func(a *address) { a.valid = forever }, false},
 		"preferred for a while": {func(a *address) { a.preferred = 1 }, false},
+		"IPv6, no origin":       {func(a *address) { *a = address{local: testVIP6, prefix: 128, valid: 1} }, false},
+		"IPv6, our origin":      {func(a *address) { *a = address{local: testVIP6, prefix: 128, valid: 1, proto: Proto} }, true},
 	} {
 		a := marked
 		test.change(&a)

@@ -153,15 +153,21 @@ func (r *redirects) chain(hook *nftables.ChainHook) {
 //
 //	ip daddr VIP tcp dport PORT fib daddr type local dnat ip to VIP:TO
 //
+// or the same with ip6.
+//
 // Without the address on this host the fib matches nothing, so that a table
 // that stays behind does nothing.
 func dnat(vip netip.Addr, to Redirect) []expr.Any {
 	port := func(p uint16) []byte { return binary.BigEndian.AppendUint16(nil, p) }
 	equal := func(data []byte) expr.Any { return &expr.Cmp{Register: 1, Op: expr.CmpOpEq, Data: data} }
+	family, destination := byte(unix.NFPROTO_IPV4), uint32(16)
+	if vip.Is6() {
+		family, destination = unix.NFPROTO_IPV6, 24
+	}
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
-		equal([]byte{unix.NFPROTO_IPV4}),
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4},
+		equal([]byte{family}),
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: destination, Len: uint32(vip.BitLen() / 8)},
 		equal(vip.AsSlice()),
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
 		equal([]byte{unix.IPPROTO_TCP}),
@@ -171,7 +177,7 @@ func dnat(vip netip.Addr, to Redirect) []expr.Any {
 		equal(binary.NativeEndian.AppendUint32(nil, unix.RTN_LOCAL)),
 		&expr.Immediate{Register: 1, Data: vip.AsSlice()},
 		&expr.Immediate{Register: 2, Data: port(to.To)},
-		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1, RegProtoMin: 2, Specified: true},
+		&expr.NAT{Type: expr.NATTypeDestNAT, Family: uint32(family), RegAddrMin: 1, RegProtoMin: 2, Specified: true},
 	}
 }
 
