@@ -38,7 +38,7 @@ func newFloat(cfg config.VIP, lease time.Duration, services []*service, m metric
 	}
 	manager, err := vip.New(vip.Config{
 		Name: cfg.Name, Address: cfg.Address, Interface: cfg.Interface,
-		Lifetime: lifetime(lease), Refresh: cfg.Refresh, Redirects: redirects,
+		Lifetime: lifetime(lease), Refresh: cfg.Refresh, Redirects: redirects, Changed: f.changed,
 	}, log, m.vip)
 	f.manager = manager
 	return f, err
@@ -92,23 +92,26 @@ func (f *float) fitness() election.Fitness {
 	return election.Able
 }
 
-// ableInterval is how often the interface and the address are looked at, also
-// when nothing seems to change.
-const ableInterval = time.Second
+// recovery is the pause after something went wrong with an address that this node
+// was told to take: it would be told so again at once.
+const recovery = time.Second
 
 // watchFitness tells the election how fit this node is, at each change.
 func (f *float) watchFitness(ctx context.Context, tell func(vip string, f election.Fitness)) error {
-	ticker := time.NewTicker(ableInterval)
-	defer ticker.Stop()
 	last := election.Unable
 	for {
 		if now := f.fitness(); now != last {
 			last = now
 			tell(f.cfg.Name, now)
 		}
+		again := f.recheck
+		var recovered <-chan time.Time
+		if f.manager.Status().Err != nil {
+			again, recovered = nil, time.After(recovery)
+		}
 		select {
-		case <-f.recheck:
-		case <-ticker.C:
+		case <-again:
+		case <-recovered:
 		case <-ctx.Done():
 			return nil
 		}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/kshalb/kshalb/internal/admin"
 	"github.com/kshalb/kshalb/pkg/vip"
@@ -27,23 +28,40 @@ func (a *App) tasks(server *admin.Server) []task {
 		}, stopSlack})
 	}
 	if len(a.floats) > 0 {
-		tasks = append(tasks, task{"links", a.watchLinks, stopSlack})
+		tasks = append(tasks, task{"interfaces", a.watchInterfaces, stopSlack})
 	}
 	return append(tasks, a.reloading(),
 		task{"election", a.cluster.elector.Run, lifetime(a.cfg.Election.Lease) + stopSlack})
 }
 
-// watchLinks has the fitness looked at again as soon as a link changes: a holder
-// without carrier resigns at once.
-func (a *App) watchLinks(ctx context.Context) error {
-	err := vip.WatchLinks(ctx, func() {
-		for _, f := range a.floats {
-			f.changed()
-		}
-	})
-	if err != nil && ctx.Err() == nil {
-		a.log.Warn("links cannot be watched: a lost carrier is noticed within "+ableInterval.String()+" and not at once", "err", err)
-		<-ctx.Done()
+// watchInterfaces has all addresses looked after as soon as the kernel tells of a
+// change: a holder without carrier resigns at once, and an address that somebody
+// took away comes back.
+func (a *App) watchInterfaces(ctx context.Context) error {
+	err := vip.Watch(ctx, a.recheck)
+	if err == nil || ctx.Err() != nil {
+		return nil
 	}
-	return nil
+	a.log.Warn("the kernel does not tell of changes, so they are noticed within "+lookInterval.String()+" and not at once", "err", err)
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
+	for {
+		select {
+		case <-look.C:
+			a.recheck()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// lookInterval is between two looks at the interfaces where the kernel tells
+// nothing.
+const lookInterval = time.Second
+
+func (a *App) recheck() {
+	for _, f := range a.floats {
+		f.manager.Recheck()
+		f.changed()
+	}
 }

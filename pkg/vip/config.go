@@ -32,6 +32,9 @@ type Config struct {
 	// forget where an address is; hosts may remember for 20 minutes and keep
 	// sending there.
 	Refresh time.Duration
+	// Changed is called when Status.Err begins or ceases to be one, from Run's
+	// goroutine; it must not block. nil: nobody wants to know.
+	Changed func()
 	// Redirects are in place exactly while the VIP is held.
 	Redirects []Redirect
 }

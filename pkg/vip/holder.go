@@ -60,10 +60,41 @@ func (h *holder) hold(o order) {
 		if h.unwind() != nil {
 			return // what is left of an earlier time goes first
 		}
-	} else if h.assigned && h.renewed() {
+	} else if h.assigned && h.renewed(h.needsRenewal()) {
 		return
 	}
 	h.take()
+}
+
+// early is more than Linux may end a lifetime before its time, since it compares
+// whole seconds (ADDRCONF_TIMER_FUZZ_MINUS of net/addrconf.h: 20 ms).
+const early = 50 * time.Millisecond
+
+// needsRenewal reports whether the address could go before the deadline. One that
+// was renewed earlier than it had to be goes earlier, so that Linger bounds it
+// all the same.
+func (h *holder) needsRenewal() bool {
+	return h.deadline.After(h.renewedAt.Add(h.lifetime - early))
+}
+
+// recheck puts the address back where it belongs, if it is held.
+func (h *holder) recheck() {
+	if !h.assigned || !h.retryAt.IsZero() || past(h.deadline) {
+		return
+	}
+	l, err := h.host.able()
+	if err != nil {
+		h.fail(fmt.Errorf("keep VIP: %w", err))
+		_ = h.unwind() // kept by fail and retried
+		return
+	}
+	if l != h.link {
+		h.log.Info("VIP goes to where it belongs now", "from", h.link.name, "to", l.name)
+		h.link = l
+		h.fence.follow(l)
+		h.announced = 0 // of those that the new neighbours have heard
+	}
+	h.renewed(true)
 }
 
 // take puts all in place, in order; when a step fails it takes back the others.
@@ -134,29 +165,26 @@ func (h *holder) removeAddress() error {
 	return nil
 }
 
-// renewed switches the fence on and starts the lifetime of the address anew. When
-// that fails it takes all back and returns false: what is taken anew may find
-// another interface. When the deadline has passed it leaves that to tick.
-func (h *holder) renewed() bool {
-	added, err := h.renew()
+// renewed switches the fence on and, if address is true, starts the lifetime of
+// the address anew, where that is not there puts it there. When that fails it
+// takes all back and returns false: what is taken anew may find another interface.
+// When the deadline has passed it leaves that to tick.
+func (h *holder) renewed(address bool) bool {
+	err := h.openFence()
+	added := false
+	if err == nil && address {
+		added, err = h.host.assign(h.link, h.deadline)
+		h.renewedAt = time.Now()
+	}
 	switch {
-	case err == nil && added:
-		h.log.Warn("VIP was gone from its interface and has been put back", "interface", h.link.name)
+	case err == nil && (added || h.announced == 0):
+		h.log.Warn("VIP was not on its interface and has been put there", "interface", h.link.name)
 		h.restartAnnouncements()
 	case err != nil && !errors.Is(err, errPast):
 		h.fail(fmt.Errorf("renew VIP: %w", err))
 		return h.unwind() != nil
 	}
 	return true
-}
-
-func (h *holder) renew() (added bool, err error) {
-	if err := h.openFence(); err != nil {
-		return false, err
-	}
-	added, err = h.host.assign(h.link, h.deadline)
-	h.renewedAt = time.Now()
-	return added, err
 }
 
 // announceAnew begins the announcements again, if the VIP is held.

@@ -1,6 +1,9 @@
 package vip
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // linuxHost is the kernel of the network namespace that the calling thread is in.
 type linuxHost struct {
@@ -23,13 +26,17 @@ func newHost(cfg Config) *linuxHost {
 
 func (h *linuxHost) able() (link, error) {
 	l, err := findLink(h.cfg.Interface, h.cfg.Address)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNoInterface) {
 		return link{}, err
 	}
-	if _, err := h.find(); err != nil {
-		return link{}, fmt.Errorf("look for %s: %w", h.cfg.Address, err)
+	own, foreign := h.find()
+	if foreign != nil {
+		return link{}, fmt.Errorf("look for %s: %w", h.cfg.Address, foreign)
 	}
-	return l, nil
+	if err != nil && len(own) == 1 { // it has another name than when it got the address
+		return linkByIndex(own[0].index)
+	}
+	return l, err
 }
 
 func (h *linuxHost) close() {

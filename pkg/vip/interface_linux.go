@@ -22,6 +22,19 @@ func findLink(name string, addr netip.Addr) (link, error) {
 	if err != nil {
 		return link{}, err
 	}
+	return usable(l)
+}
+
+func linkByIndex(index int) (link, error) {
+	l, err := netlink.LinkByIndex(index)
+	if err != nil {
+		return link{}, fmt.Errorf("look up interface number %d: %w", index, err)
+	}
+	return usable(l)
+}
+
+// usable is what a link is called, if it could carry an address now.
+func usable(l netlink.Link) (link, error) {
 	at := l.Attrs()
 	switch {
 	case at.RawFlags&unix.IFF_UP == 0:
@@ -61,27 +74,27 @@ func connected(addr netip.Addr) (netlink.Link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}
-	usable := make(map[int]netlink.Link)
+	candidates := make(map[int]netlink.Link)
 	for _, l := range links {
 		if l.Attrs().RawFlags&unix.IFF_LOOPBACK == 0 {
-			usable[l.Attrs().Index] = l
+			candidates[l.Attrs().Index] = l
 		}
 	}
-	if l, ok := nearest(routes, usable, addr); ok {
+	if l, ok := nearest(routes, candidates, addr); ok {
 		return l, nil
 	}
 	return nil, fmt.Errorf("no interface has a connected route that holds %s; is its interface down, or the address wrong? "+
 		"(ip route shows them; an interface can be named in the configuration)", addr)
 }
 
-// nearest picks the interface among usable whose route is the narrowest that
+// nearest picks the interface among candidates whose route is the narrowest that
 // holds addr, then the one with the lowest metric. A default route does not
 // count: it holds everything.
-func nearest(routes []netlink.Route, usable map[int]netlink.Link, addr netip.Addr) (netlink.Link, bool) {
+func nearest(routes []netlink.Route, candidates map[int]netlink.Link, addr netip.Addr) (netlink.Link, bool) {
 	var best netlink.Link
 	bits, metric := 0, 0
 	for _, r := range routes {
-		l, ok := usable[r.LinkIndex]
+		l, ok := candidates[r.LinkIndex]
 		if !ok || r.Dst == nil || r.Gw != nil || r.Via != nil || len(r.MultiPath) > 0 || !r.Dst.Contains(addr.AsSlice()) {
 			continue
 		}

@@ -2,12 +2,15 @@ package vip
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -92,6 +95,7 @@ func TestKernelLifetime(t *testing.T) { kinds(t, kernelLifetime) }
 func kernelLifetime(t *testing.T, cfg Config) {
 	host, _ := cable(t)
 	w := host.watch(t)
+	keepAwake(t)
 	host.do(t, func() error {
 		h := newHost(cfg)
 		l, err := h.able()
@@ -103,6 +107,28 @@ func kernelLifetime(t *testing.T, cfg Config) {
 	})
 	start := w.wait(unix.RTM_NEWADDR, cfg.Address)
 	checkLinger(t, w.wait(unix.RTM_DELADDR, cfg.Address).Sub(start))
+}
+
+// keepAwake wakes each processor every few milliseconds: see Linger on deferrable
+// work.
+func keepAwake(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	for cpu := range runtime.NumCPU() {
+		all.Go(func() {
+			runtime.LockOSThread() // for good: the thread ends with this
+			var on unix.CPUSet
+			on.Set(cpu)
+			if err := unix.SchedSetaffinity(0, &on); err != nil {
+				t.Error(err)
+			}
+			for ctx.Err() == nil {
+				_ = unix.Nanosleep(&unix.Timespec{Nsec: 5e6}, nil)
+			}
+		})
+	}
+	t.Cleanup(func() { cancel(); all.Wait() })
 }
 
 // checkLinger allows for a test process that is itself late.

@@ -195,45 +195,56 @@ func TestKernelFenceShut(t *testing.T) {
 	}
 }
 
-// What is announced through a packet socket after the end never gets to the wire.
+// What is announced through a packet socket after the end never gets to the wire,
+// nor when the interface has another name by then.
 func TestKernelFenceAnnouncements(t *testing.T) {
 	for _, vip := range []netip.Addr{testVIP, testVIP6} {
-		t.Run(vip.String(), func(t *testing.T) {
+		t.Run(vip.String(), func(t *testing.T) { fenced(t, vip).guardsAnnouncements(hostIf) })
+		t.Run(vip.String()+" renamed", func(t *testing.T) {
 			r := fenced(t, vip)
-			r.wire.asking(nil)
-			sender := r.host.wire(t, hostIf, vip)
-			hw := r.host.hardwareAddr(t, hostIf)
-			sender.asking(map[string][]byte{
-				"":  ethernetFrame(hw, broadcastHW, unix.ETH_P_ARP, arpBody(2, hw, testVIP, hw, testVIP)),
-				"6": unsolicited(hw, netip.MustParseAddr("fd00:99::1"), testVIP6),
-			})
-			lease := 200 * time.Millisecond
-			start := time.Now()
-			<-time.After(grace)
-			for tries := 1; ; tries++ {
-				before, after := r.opened(lease)
-				end := after.Add(lease)
-				r.silent("before arming", start, before)
-				heard := r.wire.until(before, end, "announcement")
-				<-time.After(time.Until(end.Add(grace)))
-				start = end.Add(transit)
-				r.silent("after the end", start, time.Now())
-				if vip.Is4() {
-					r.host.do(t, func() error {
-						if sent, _ := r.announce(r.on, time.Now().Add(time.Minute)); sent != 0 {
-							return fmt.Errorf("%d announcements sent", sent)
-						}
-						return nil
-					})
-				}
-				if heard {
-					break
-				}
-				if tries == 5 {
-					t.Fatal("no announcement got through while the fence was open")
-				}
+			const name = "lan0"
+			r.host.setLink(t, hostIf, func(l netlink.Link) error { return netlink.LinkSetName(l, name) })
+			r.on.name = name
+			if err := r.follow(r.on); err != nil {
+				t.Fatal(err)
 			}
+			r.guardsAnnouncements(name)
 		})
+	}
+}
+
+func (r *fenceRig) guardsAnnouncements(ifname string) {
+	t, vip := r.T, r.cfg.Address
+	r.wire.asking(nil)
+	sender := r.host.wire(t, ifname, vip)
+	hw := r.host.hardwareAddr(t, ifname)
+	sender.asking(map[string][]byte{
+		"":  ethernetFrame(hw, broadcastHW, unix.ETH_P_ARP, arpBody(2, hw, testVIP, hw, testVIP)),
+		"6": unsolicited(hw, netip.MustParseAddr("fd00:99::1"), testVIP6),
+	})
+	lease := 200 * time.Millisecond
+	start := time.Now()
+	<-time.After(grace)
+	for tries := 1; ; tries++ {
+		before, after := r.opened(lease)
+		end := after.Add(lease)
+		r.silent("before arming", start, before)
+		heard := r.wire.until(before, end, "announcement")
+		<-time.After(time.Until(end.Add(grace)))
+		start = end.Add(transit)
+		r.silent("after the end", start, time.Now())
+		r.host.do(t, func() error {
+			if sent, _ := r.announce(r.on, time.Now().Add(time.Minute)); sent != 0 {
+				return fmt.Errorf("%d announcements sent", sent)
+			}
+			return nil
+		})
+		if heard {
+			break
+		}
+		if tries == 5 {
+			t.Fatal("no announcement got through while the fence was open")
+		}
 	}
 }
 

@@ -15,8 +15,11 @@ import (
 // from its last holder has to wait that long.
 //
 // Linux removes expired addresses from a delayed work that rounds to whole
-// seconds (net/ipv4/devinet.c, check_lifetime); 1, 2 and 3 s were measured to
-// take up to 1.92, 2.32 and 3.35 s on kernel 6.18.
+// seconds (net/ipv4/devinet.c, check_lifetime; net/ipv6/addrconf.c,
+// addrconf_verify_rtnl); 1, 2 and 3 s were measured to take up to 1.92, 2.32 and
+// 3.35 s on kernel 6.18. For IPv4 that work is deferrable since Linux 6.13: a
+// processor without anything else to do is not woken for it, and 2.94 s have
+// been seen instead of 1. So on such a kernel nothing is certain without layer 2.
 func Linger(lifetime time.Duration) time.Duration { return lifetime + 1300*time.Millisecond }
 
 // Status is what a Manager says of itself at one moment.
@@ -47,6 +50,7 @@ type Manager struct {
 	running bool
 	order   order        // the newest Hold that Run has not seen; zero: none
 	anew    bool         // an Announce that Run has not seen
+	again   bool         // a Recheck that Run has not seen
 	waiters []chan error // Withdraws that Run has not answered
 	status  Status
 }
@@ -136,6 +140,17 @@ func (m *Manager) Announce() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.anew = true
+	m.poke()
+}
+
+// Recheck has a VIP that is held looked after at once: the interface that it
+// belongs on may be another one now, and somebody may have taken the address away.
+// Then it is put where it belongs and announced, or let go where it belongs
+// nowhere. It never blocks. See [Watch].
+func (m *Manager) Recheck() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.again = true
 	m.poke()
 }
 
@@ -246,12 +261,15 @@ func (m *Manager) start() error {
 // done, so that no Hold slips in between.
 func (m *Manager) answer(h *holder) {
 	m.mu.Lock()
-	o, anew, waiters := m.order, m.anew, m.waiters
-	m.order, m.anew = order{}, false
+	o, anew, again, waiters := m.order, m.anew, m.again, m.waiters
+	m.order, m.anew, m.again = order{}, false, false
 	m.mu.Unlock()
 
 	if len(waiters) == 0 {
 		h.hold(o)
+		if again {
+			h.recheck()
+		}
 		if anew {
 			h.announceAnew()
 		}
@@ -287,17 +305,24 @@ func (m *Manager) stop(h *holder) error {
 	for _, w := range m.waiters {
 		w <- err
 	}
-	m.order, m.anew, m.waiters, m.running = order{}, false, nil, false
+	m.order, m.anew, m.again, m.waiters, m.running = order{}, false, false, nil, false
 	if err != nil {
 		return fmt.Errorf("withdraw VIP %s: %w", m.name, err)
 	}
 	return nil
 }
 
+// publish lets others know what is in place, and wakes those who wait for trouble
+// to come or go.
 func (m *Manager) publish(h *holder) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	was := m.status.Err
 	m.status = h.status()
+	changed := (m.status.Err == nil) != (was == nil)
+	m.mu.Unlock()
+	if changed && m.cfg.Changed != nil {
+		m.cfg.Changed()
+	}
 }
 
 // errPast says that the deadline passed before the kernel was asked.

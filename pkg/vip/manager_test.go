@@ -124,8 +124,13 @@ func TestHoldExtends(t *testing.T) {
 		if s.Since != since || s.Deadline != time.Now().Add(400*time.Millisecond) || s.Interface != "fake0" || s.Term != 1 {
 			b.Errorf("status %+v", s)
 		}
-		if n := count(b.host.take(), "assign"); n != 50 {
-			b.Errorf("%d assignments, want one for each of 50 holds", n)
+		calls := b.host.take()
+		if n := count(calls, "open"); n != 50 {
+			b.Errorf("the fence was switched %d times, want once for each of 50 holds", n)
+		}
+		// A lifetime of 1 s lasts until the deadline of a hold 450 ms later.
+		if n := count(calls, "assign"); n != 10 {
+			b.Errorf("%d assignments in 5 s, want one each 500 ms", n)
 		}
 		b.after(399 * time.Millisecond)
 		b.answers(true)

@@ -72,6 +72,13 @@ func newNamespace(t *testing.T) namespace {
 func cable(t *testing.T) (host, peer namespace) {
 	t.Helper()
 	host, peer = newNamespace(t), newNamespace(t)
+	connect(t, host, peer)
+	return host, peer
+}
+
+// connect lays the cable between two namespaces that have none.
+func connect(t *testing.T, host, peer namespace) {
+	t.Helper()
 	host.do(t, func() error {
 		return netlink.LinkAdd(&netlink.Veth{
 			LinkAttrs: netlink.LinkAttrs{Name: hostIf}, PeerName: peerIf, PeerNamespace: netlink.NsFd(peer.fd),
@@ -81,7 +88,6 @@ func cable(t *testing.T) (host, peer namespace) {
 	peer.do(t, func() error { return configure(peerIf, "10.99.0.2/24", "fd00:99::2/64") })
 	host.carrier(t, hostIf)
 	peer.carrier(t, peerIf)
-	return host, peer
 }
 
 // carrier waits until an interface has it.

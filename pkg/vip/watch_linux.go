@@ -3,7 +3,10 @@ package vip
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/vishvananda/netlink/nl"
@@ -13,23 +16,31 @@ import (
 // resubscribeAfter is the pause before another try to listen to the kernel.
 const resubscribeAfter = time.Second
 
-// WatchLinks calls changed, from its own goroutine, at each change of flags
-// (up, carrier), name or existence of an interface of the calling thread's
-// network namespace; now and then once too often. It returns nil when ctx ends,
-// and an error only when the kernel refuses to tell from the start. What it
-// misses when it is told too much at once, it makes up for by one more call.
-func WatchLinks(ctx context.Context, changed func()) error {
-	s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK)
+// groups are the kernel's words that Watch listens to.
+var groups = []uint{
+	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
+}
+
+// Watch calls changed, from its own goroutine, when an interface of the calling
+// thread's network namespace comes, goes, or changes its flags (up, carrier) or
+// name, when an address comes or goes, and when a connected route does; now and
+// then once too often. [Manager.Recheck] and [Manager.Able] then tell what that
+// means for a VIP. It returns nil when ctx ends, and an error only when the kernel
+// refuses to tell from the start. What it misses when it is told too much at once,
+// it makes up for by one more call.
+func Watch(ctx context.Context, changed func()) error {
+	s, err := nl.Subscribe(unix.NETLINK_ROUTE, groups...)
 	if err != nil {
 		return fmt.Errorf("watch interfaces: %w", err)
 	}
 	for {
-		followLinks(ctx, s, changed)
+		follow(ctx, s, changed)
 		for s, err = nil, unix.EAGAIN; err != nil; {
 			if ctx.Err() != nil {
 				return nil
 			}
-			if s, err = nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK); err == nil {
+			if s, err = nl.Subscribe(unix.NETLINK_ROUTE, groups...); err == nil {
 				break
 			}
 			select {
@@ -41,15 +52,15 @@ func WatchLinks(ctx context.Context, changed func()) error {
 	}
 }
 
-// followLinks ends with ctx or with the subscription, which it closes.
-func followLinks(ctx context.Context, s *nl.NetlinkSocket, changed func()) {
+// follow ends with ctx or with the subscription, which it closes.
+func follow(ctx context.Context, s *nl.NetlinkSocket, changed func()) {
 	stop := context.AfterFunc(ctx, s.Close)
 	defer func() {
 		if stop() {
 			s.Close()
 		}
 	}()
-	known := make(linkStates)
+	known := seen{links: make(map[int32]linkState), addresses: make(map[addressKey]bool)}
 	for {
 		msgs, from, err := s.Receive()
 		if err != nil {
@@ -73,27 +84,81 @@ type linkState struct {
 	name  string
 }
 
-// linkStates are those of interfaces that have been heard of, by number.
-type linkStates map[int32]linkState
+// addressKey is what tells two addresses apart.
+type addressKey struct {
+	index, prefix int
+	local         netip.Addr
+}
 
-// update takes an RTM_NEWLINK or RTM_DELLINK message (rtnetlink(7)) and reports
-// whether it changed what matters. Most do not: counters, addresses, the state
-// of a bridge's ports.
-func (s linkStates) update(kind uint16, m []byte) bool {
+// seen is what has been heard of so far: interfaces by number, addresses that are
+// there.
+type seen struct {
+	links     map[int32]linkState
+	addresses map[addressKey]bool
+}
+
+// update takes a message of one of the groups (rtnetlink(7)) and reports whether
+// it changed what matters.
+func (s seen) update(kind uint16, m []byte) bool {
+	switch kind {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		return s.link(kind, m)
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		return s.address(kind, m)
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		return connectedRoute(m)
+	}
+	return false
+}
+
+// address knows a renewed lifetime from an address that is new.
+func (s seen) address(kind uint16, m []byte) bool {
+	a, err := parseAddress(m)
+	if err != nil {
+		return false
+	}
+	key := addressKey{a.index, a.prefix, a.local}
+	if kind == unix.RTM_DELADDR {
+		delete(s.addresses, key)
+		return true
+	}
+	if s.addresses[key] {
+		return false
+	}
+	s.addresses[key] = true
+	return true
+}
+
+// connectedRoute reports whether a message is about a route of the main table
+// through no gateway: others say nothing of where an address belongs, and some
+// daemons change many of them.
+func connectedRoute(m []byte) bool {
+	const table = 4 // offset in struct rtmsg
+	if len(m) < unix.SizeofRtMsg || len(m)%unix.RTA_ALIGNTO != 0 || m[table] != unix.RT_TABLE_MAIN {
+		return false
+	}
+	attrs, err := nl.ParseRouteAttr(m[unix.SizeofRtMsg:])
+	return err == nil && !slices.ContainsFunc(attrs, func(a syscall.NetlinkRouteAttr) bool {
+		return a.Attr.Type == unix.RTA_GATEWAY || a.Attr.Type == unix.RTA_VIA || a.Attr.Type == unix.RTA_MULTIPATH
+	})
+}
+
+// link takes no notice of counters, or the state of a bridge's ports.
+func (s seen) link(kind uint16, m []byte) bool {
 	if len(m) < unix.SizeofIfInfomsg || m[0] != unix.AF_UNSPEC || len(m)%unix.RTA_ALIGNTO != 0 {
 		return false
 	}
 	info := nl.DeserializeIfInfomsg(m)
 	switch kind {
 	case unix.RTM_DELLINK:
-		delete(s, info.Index)
+		delete(s.links, info.Index)
 		return true
 	case unix.RTM_NEWLINK:
 		now := linkState{info.Flags, linkName(m[unix.SizeofIfInfomsg:])}
-		if before, ok := s[info.Index]; ok && before == now {
+		if before, ok := s.links[info.Index]; ok && before == now {
 			return false
 		}
-		s[info.Index] = now
+		s.links[info.Index] = now
 		return true
 	}
 	return false

@@ -2,6 +2,7 @@ package vip
 
 import (
 	"context"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watching runs WatchLinks in the host and returns its calls, one of which is
+// watching runs Watch in the host and returns its calls, one of which is
 // certain to have come.
 func watching(t *testing.T, host namespace) (calls chan struct{}) {
 	t.Helper()
@@ -18,7 +19,7 @@ func watching(t *testing.T, host namespace) (calls chan struct{}) {
 	calls = make(chan struct{})
 	quit := make(chan struct{})
 	done := host.start(func() error {
-		return WatchLinks(ctx, func() {
+		return Watch(ctx, func() {
 			select {
 			case calls <- struct{}{}:
 			case <-quit:
@@ -84,7 +85,7 @@ func (n namespace) setLink(t *testing.T, name string, change func(netlink.Link) 
 	})
 }
 
-func TestKernelWatchLinks(t *testing.T) {
+func TestKernelWatch(t *testing.T) {
 	host, peer := cable(t)
 	calls := watching(t, host)
 	peer.setLink(t, peerIf, netlink.LinkSetDown)
@@ -105,10 +106,10 @@ func TestKernelWatchLinks(t *testing.T) {
 
 // A subscription breaks when too much is told while nobody reads. It is made
 // again, and what it missed is made up for.
-func TestKernelWatchLinksAgain(t *testing.T) {
+func TestKernelWatchAgain(t *testing.T) {
 	host, _ := cable(t)
 	calls := watching(t, host)
-	host.toggle(t) // WatchLinks waits in this call
+	host.toggle(t) // Watch waits in this call
 	for range 1500 {
 		host.toggle(t)
 	}
@@ -128,8 +129,32 @@ func linkMessage(family uint8, index int32, flags uint32, name string) []byte {
 	return req.Serialize()[unix.SizeofNlMsghdr:]
 }
 
-func TestLinkStates(t *testing.T) {
-	known := make(linkStates)
+func nothingSeen() seen {
+	return seen{links: make(map[int32]linkState), addresses: make(map[addressKey]bool)}
+}
+
+func addressMessage(index int, prefix string, valid uint32) []byte {
+	p := netip.MustParsePrefix(prefix)
+	req := nl.NewNetlinkRequest(unix.RTM_NEWADDR, 0)
+	addAddress(req, index, p.Addr(), "").Prefixlen = uint8(p.Bits())
+	life := nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{Valid: valid}}
+	req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, life.Serialize()))
+	return req.Serialize()[unix.SizeofNlMsghdr:]
+}
+
+func routeMessage(table uint8, gateway string) []byte {
+	req := nl.NewNetlinkRequest(unix.RTM_NEWROUTE, 0)
+	msg := nl.NewRtMsg()
+	msg.Table = table
+	req.AddData(msg)
+	if gateway != "" {
+		req.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, netip.MustParseAddr(gateway).AsSlice()))
+	}
+	return req.Serialize()[unix.SizeofNlMsghdr:]
+}
+
+func TestSeen(t *testing.T) {
+	known := nothingSeen()
 	for _, step := range []struct {
 		what string
 		kind uint16
@@ -145,7 +170,21 @@ func TestLinkStates(t *testing.T) {
 		{"gone", unix.RTM_DELLINK, linkMessage(unix.AF_UNSPEC, 2, 3, "eth1"), true},
 		{"back", unix.RTM_NEWLINK, linkMessage(unix.AF_UNSPEC, 2, 3, "eth1"), true},
 		{"short", unix.RTM_NEWLINK, []byte{0, 0, 0}, false},
-		{"address", unix.RTM_NEWADDR, linkMessage(unix.AF_UNSPEC, 9, 3, "eth9"), false},
+		{"of another kind", unix.RTM_NEWNEIGH, linkMessage(unix.AF_UNSPEC, 9, 3, "eth9"), false},
+		{"a new address", unix.RTM_NEWADDR, addressMessage(2, "10.0.0.1/32", 1), true},
+		{"renewed", unix.RTM_NEWADDR, addressMessage(2, "10.0.0.1/32", 5), false},
+		{"on another interface", unix.RTM_NEWADDR, addressMessage(3, "10.0.0.1/32", 5), true},
+		{"of another length", unix.RTM_NEWADDR, addressMessage(2, "10.0.0.1/24", 5), true},
+		{"gone", unix.RTM_DELADDR, addressMessage(2, "10.0.0.1/32", 5), true},
+		{"back", unix.RTM_NEWADDR, addressMessage(2, "10.0.0.1/32", 5), true},
+		{"IPv6", unix.RTM_NEWADDR, addressMessage(2, "fd00::1/128", 5), true},
+		{"IPv6 renewed", unix.RTM_NEWADDR, addressMessage(2, "fd00::1/128", 5), false},
+		{"no address", unix.RTM_NEWADDR, []byte{1}, false},
+		{"a connected route", unix.RTM_NEWROUTE, routeMessage(unix.RT_TABLE_MAIN, ""), true},
+		{"gone", unix.RTM_DELROUTE, routeMessage(unix.RT_TABLE_MAIN, ""), true},
+		{"through a gateway", unix.RTM_NEWROUTE, routeMessage(unix.RT_TABLE_MAIN, "10.0.0.2"), false},
+		{"of another table", unix.RTM_NEWROUTE, routeMessage(unix.RT_TABLE_LOCAL, ""), false},
+		{"no route", unix.RTM_NEWROUTE, []byte{1}, false},
 	} {
 		if got := known.update(step.kind, step.m); got != step.want {
 			t.Errorf("%s: changed is %v", step.what, got)
@@ -153,14 +192,19 @@ func TestLinkStates(t *testing.T) {
 	}
 }
 
-func FuzzLinkStates(f *testing.F) {
+func FuzzSeen(f *testing.F) {
 	f.Add(linkMessage(unix.AF_UNSPEC, 2, 1, "eth0"))
+	f.Add(addressMessage(2, "fd00::1/128", 5))
+	f.Add(routeMessage(unix.RT_TABLE_MAIN, "10.0.0.2"))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, m []byte) {
-		known := make(linkStates)
-		known.update(unix.RTM_NEWLINK, m)
-		if known.update(unix.RTM_NEWLINK, m) {
-			t.Errorf("%x twice is two changes", m)
+		known := nothingSeen()
+		for _, kind := range []uint16{unix.RTM_NEWLINK, unix.RTM_NEWADDR} {
+			known.update(kind, m)
+			if known.update(kind, m) {
+				t.Errorf("%x twice is two changes", m)
+			}
 		}
+		known.update(unix.RTM_NEWROUTE, m)
 	})
 }
