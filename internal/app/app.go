@@ -37,6 +37,7 @@ type App struct {
 	services []*service
 	floats   []*float
 	cluster  *cluster // nil when there is no VIP
+	hardware *hardware
 	stopping atomic.Bool
 	reloads  reloads
 }
@@ -68,7 +69,7 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 	}
 	a := &App{
 		cfg: cfg, opts: opts, log: log, started: time.Now(),
-		registry: prometheus.NewRegistry(), loops: proxy.NewLoops(opts.Loops),
+		registry: prometheus.NewRegistry(), loops: proxy.NewLoops(opts.Loops), hardware: newHardware(),
 	}
 	a.reloads.inForce.Store(cfg)
 	if err := a.findSelf(); err != nil {
@@ -116,7 +117,7 @@ func (a *App) newParts(m metrics) error {
 		if a.self.Witness {
 			break
 		}
-		f, err := newFloat(v, a.cfg.Election.Lease, a.services, m, a.log)
+		f, err := newFloat(v, a.cfg.Election.Lease, a.services, a.hardware.peer, m, a.log)
 		if err != nil {
 			return err
 		}
@@ -202,6 +203,7 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 		if err := a.cluster.memory.prepare(); err != nil {
 			return nil, err
 		}
+		a.tellHardware()
 		if err := a.cluster.gossip.Open(); err != nil {
 			return nil, err
 		}

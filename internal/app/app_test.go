@@ -262,7 +262,7 @@ func TestStatusOfAVIP(t *testing.T) {
 func TestFenceHasThreeLayers(t *testing.T) {
 	cfg := config.VIP{Name: "v", Address: netip.MustParseAddr("192.0.2.10"), Refresh: time.Minute}
 	m := metrics{vip: vip.NewMetrics(prometheus.NewRegistry())}
-	f, err := newFloat(cfg, time.Second, nil, m, slog.New(slog.DiscardHandler))
+	f, err := newFloat(cfg, time.Second, nil, nil, m, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

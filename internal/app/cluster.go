@@ -30,6 +30,7 @@ func (a *App) newCluster(m metrics) (*cluster, error) {
 	c.gossip = election.NewGossip(election.GossipConfig{
 		Cluster: a.cfg.Cluster.Name, Node: a.self.Name, Bind: netip.AddrPortFrom(a.self.Address, a.cfg.Cluster.Gossip.Port),
 		Peers: others(a.cfg, a.self.Name), Keys: keys, Log: a.log, Metrics: m.election,
+		Changed: a.learnHardware,
 	}, func(b []byte) { c.elector.Receive(b) })
 	c.elector, err = election.NewElector(election.ElectorConfig{
 		Node: a.self.Name, Voters: voters(a.cfg), Bootstrap: a.cfg.Cluster.Bootstrap,
@@ -51,7 +52,7 @@ func (a *App) electionVIPs() []election.VIP {
 		}
 		if !a.self.Witness {
 			f := a.floats[i]
-			e.Arm, e.Hold, e.Withdraw, e.Announce = f.arm, f.hold, f.withdraw, f.manager.Announce
+			e.Arm, e.Hold, e.Withdraw, e.Announce, e.Held = f.arm, f.hold, f.withdraw, f.manager.Announce, f.settle
 		}
 		vips = append(vips, e)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net"
 	"slices"
 	"time"
 
@@ -27,7 +28,7 @@ func lifetime(lease time.Duration) time.Duration {
 	return max((lease+time.Second-1)/time.Second, 1) * time.Second
 }
 
-func newFloat(cfg config.VIP, lease time.Duration, services []*service, m metrics, log *slog.Logger) (*float, error) {
+func newFloat(cfg config.VIP, lease time.Duration, services []*service, peer func(net.HardwareAddr) string, m metrics, log *slog.Logger) (*float, error) {
 	f := &float{cfg: cfg, lease: lease, recheck: make(chan struct{}, 1)}
 	var redirects []vip.Redirect
 	for _, s := range services {
@@ -38,7 +39,8 @@ func newFloat(cfg config.VIP, lease time.Duration, services []*service, m metric
 	}
 	manager, err := vip.New(vip.Config{
 		Name: cfg.Name, Address: cfg.Address, Interface: cfg.Interface,
-		Lifetime: lifetime(lease), Refresh: cfg.Refresh, Redirects: redirects, Changed: f.changed,
+		Lifetime: lifetime(lease), Refresh: cfg.Refresh, Redirects: redirects,
+		Force: cfg.Force, Peer: peer, Changed: f.changed,
 	}, log, m.vip)
 	f.manager = manager
 	return f, err
@@ -50,6 +52,10 @@ func (f *float) arm(attempt uint64) (linger time.Duration, err error) {
 }
 
 func (f *float) hold(l election.Lease) { f.manager.Hold(l.Term, l.Attempt, l.Deadline) }
+
+// settle ends the asking whether the address is free: somebody of the cluster has
+// it.
+func (f *float) settle(string) { f.manager.Settle() }
 
 // withdraw lets go of the VIP. Its connections are reset while the RSTs can
 // still be sent from it; those that slipped in meanwhile, afterwards.

@@ -35,6 +35,7 @@ func (a *App) checkHost() error {
 		switch {
 		case errors.Is(err, vip.ErrForeign), errors.Is(err, vip.ErrNoInterface):
 			return err
+		case errors.Is(err, vip.ErrAsking):
 		case err != nil: // may pass: no carrier yet, say
 			a.log.Warn("this node cannot hold the VIP yet", "vip", f.cfg.Name, "reason", err)
 		}

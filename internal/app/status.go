@@ -121,6 +121,9 @@ func (f *float) addStatus(v *status.VIP) {
 		kernel.Reason = m.FenceErr.Error()
 	}
 	v.Fence = []status.Fence{{Layer: "deadline", Active: m.Assigned}, kernel, {Layer: "lifetime", Active: m.Assigned}}
+	if c := m.Conflict; c != nil {
+		v.Conflict = &status.Conflict{MAC: c.MAC.String(), Who: c.Who(), Since: c.Since, Last: c.Last}
+	}
 	if err := f.unable(); err != nil {
 		v.Reason = err.Error()
 	}

@@ -60,6 +60,7 @@ func (a *App) watchInterfaces(ctx context.Context) error {
 const lookInterval = time.Second
 
 func (a *App) recheck() {
+	a.tellHardware()
 	for _, f := range a.floats {
 		f.manager.Recheck()
 		f.changed()

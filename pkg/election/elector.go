@@ -30,6 +30,10 @@ type VIP struct {
 	// VIP. It is called again after an error.
 	Withdraw func(context.Context) error
 
+	// Held is called when somebody is known to hold the VIP, this node or a peer,
+	// whenever that is another one than before. It must not block.
+	Held func(node string)
+
 	// Announce tells the neighbours again where the VIP is. It must not block.
 	Announce func()
 }

@@ -114,5 +114,8 @@ func (e *Elector) announce(now time.Time, v *vipElection) {
 		e.cfg.Log.Info("the VIP has no holder that this node knows of", "vip", v.Name)
 		return
 	}
+	if v.Held != nil {
+		v.Held(holder)
+	}
 	e.cfg.Log.Info("the VIP has a holder", "vip", v.Name, "holder", holder, "term", term)
 }

@@ -20,10 +20,14 @@ type GossipConfig struct {
 	Cluster string         // label; traffic of other clusters is ignored
 	Node    string         // this node
 	Bind    netip.AddrPort // TCP and UDP, on an address that the peers know
-	Peers   []Peer         // the other nodes; State is not read
+	Peers   []Peer         // the other nodes; State and Meta are not read
 	Keys    [][]byte       // AES keys of 16, 24 or 32 bytes, the first encrypts, all decrypt; none is plain text
 	Log     *slog.Logger   // must not block: memberlist logs while it holds the lock that sending needs
 	Metrics *Metrics
+
+	// Changed is called when the State or Meta of a peer may be another one. It
+	// must not block. nil: nobody wants to know.
+	Changed func()
 }
 
 // Gossip carries messages between the nodes, over memberlist: encrypted,
@@ -41,10 +45,14 @@ type Gossip struct {
 	sending sync.RWMutex
 	keyring *memberlist.Keyring // nil is plain text
 
-	peers  atomic.Pointer[peerSet] // replaced whole
-	mu     sync.Mutex              // guards seen; memberlist's node lock may be held around it, never inside it
-	seen   map[string]sighting
-	joins  joins
+	peers atomic.Pointer[peerSet] // replaced whole
+	mu    sync.Mutex              // guards seen; memberlist's node lock may be held around it, never inside it
+	seen  map[string]sighting
+	joins joins
+
+	meta    atomic.Pointer[[]byte] // this node's; nil is none
+	metaSet chan struct{}          // one slot: meta has been set
+
 	leave  time.Duration
 	rejoin time.Duration
 }
@@ -59,7 +67,7 @@ const (
 // message and must not block.
 func NewGossip(cfg GossipConfig, deliver func([]byte)) *Gossip {
 	g := &Gossip{
-		cfg: cfg, deliver: deliver, seen: make(map[string]sighting),
+		cfg: cfg, deliver: deliver, seen: make(map[string]sighting), metaSet: make(chan struct{}, 1),
 		leave: leaveTimeout, rejoin: rejoinInterval,
 	}
 	g.ignored = newIgnored(g)
@@ -137,6 +145,7 @@ func (g *Gossip) settings() (*memberlist.Config, error) {
 func (g *Gossip) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
 	tasks.Go(func() { g.keepJoining(ctx) })
+	tasks.Go(func() { g.sayMeta(ctx) })
 	<-ctx.Done()
 	err := g.close() // ends the joins that are under way
 	tasks.Wait()
@@ -167,11 +176,10 @@ func (g *Gossip) Send(node string, message []byte) error {
 	return g.list.SendToAddress(memberlist.Address{Addr: p.Address.String(), Name: p.Name}, message)
 }
 
-// delegate receives messages. It carries no state and no broadcasts.
+// delegate receives messages. It carries metadata, no state and no broadcasts.
 type delegate struct{ g *Gossip }
 
 func (d delegate) NotifyMsg(b []byte)                { d.g.deliver(bytes.Clone(b)) }
-func (d delegate) NodeMeta(int) []byte               { return nil }
 func (d delegate) GetBroadcasts(int, int) [][]byte   { return nil }
 func (d delegate) LocalState(bool) []byte            { return nil }
 func (d delegate) MergeRemoteState(_ []byte, _ bool) {}
@@ -180,14 +188,16 @@ func (d delegate) MergeRemoteState(_ []byte, _ bool) {}
 type events struct{ g *Gossip }
 
 func (e events) NotifyJoin(n *memberlist.Node) {
-	e.g.see(n.Name, addrPort(n.Addr, n.Port), PeerAlive)
+	e.g.heardOf(n, PeerAlive)
 }
 
 func (e events) NotifyLeave(n *memberlist.Node) {
-	e.g.see(n.Name, addrPort(n.Addr, n.Port), PeerDead)
+	e.g.heardOf(n, PeerDead)
 }
 
-func (e events) NotifyUpdate(*memberlist.Node) {}
+func (e events) NotifyUpdate(n *memberlist.Node) {
+	e.g.heardOf(n, PeerAlive)
+}
 
 // strangers keeps nodes out that the configuration does not name.
 type strangers struct{ g *Gossip }

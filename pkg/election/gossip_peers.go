@@ -23,6 +23,7 @@ type Peer struct {
 	Name    string
 	Address netip.AddrPort
 	State   PeerState
+	Meta    string // what the peer last said of itself: see [Gossip.SetMeta]
 }
 
 // peerSet is the configured peers. It is never changed, only replaced.
@@ -52,6 +53,7 @@ func (s *peerSet) named(node string) (Peer, bool) {
 type sighting struct {
 	at    netip.AddrPort
 	state PeerState
+	meta  string
 }
 
 // SetPeers replaces the other nodes, at once and while messages flow: State is
@@ -106,7 +108,7 @@ func (g *Gossip) Peers() []Peer {
 	for i, p := range peers {
 		peers[i].State = PeerUnknown
 		if s, ok := g.seen[p.Name]; ok && s.at == p.Address {
-			peers[i].State = s.state
+			peers[i].State, peers[i].Meta = s.state, s.meta
 		}
 	}
 	return peers
@@ -115,20 +117,20 @@ func (g *Gossip) Peers() []Peer {
 // see remembers what gossip says about a node. A node that is no peer any more
 // is remembered too while it lives: it may be one again, and then memberlist,
 // which still knows it, would not announce it anew.
-func (g *Gossip) see(node string, at netip.AddrPort, state PeerState) {
+func (g *Gossip) see(node string, now sighting) {
 	if node == g.cfg.Node {
 		return
 	}
 	_, listed := g.peers.Load().named(node)
 	g.mu.Lock()
 	was := g.seen[node]
-	g.seen[node] = sighting{at, state}
-	if !listed && state == PeerDead {
+	g.seen[node] = now
+	if !listed && now.state == PeerDead {
 		delete(g.seen, node)
 	}
 	g.mu.Unlock()
-	if listed && was != (sighting{at, state}) {
-		g.cfg.Log.Info("peer is "+string(state), "peer", node, "address", at.String())
+	if listed && (was.at != now.at || was.state != now.state) {
+		g.cfg.Log.Info("peer is "+string(now.state), "peer", node, "address", now.at.String())
 	}
 }
 

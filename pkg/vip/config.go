@@ -3,6 +3,7 @@ package vip
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"regexp"
 	"time"
@@ -32,8 +33,15 @@ type Config struct {
 	// forget where an address is; hosts may remember for 20 minutes and keep
 	// sending there.
 	Refresh time.Duration
-	// Changed is called when Status.Err begins or ceases to be one, from Run's
-	// goroutine; it must not block. nil: nobody wants to know.
+	// Force takes the VIP without having asked whether somebody else has it.
+	Force bool
+	// Peer says whose a hardware address is: the name of a node of the cluster, or
+	// "". It is called from Run's goroutine, for each frame in which another host
+	// says that the VIP is there, and must not block. nil knows nobody.
+	Peer func(net.HardwareAddr) string
+	// Changed is called when Able or Status may have something else to say: trouble
+	// that begins or ends, another interface, a conflict. It comes from Run's
+	// goroutine and must not block. nil: nobody wants to know.
 	Changed func()
 	// Redirects are in place exactly while the VIP is held.
 	Redirects []Redirect

@@ -28,6 +28,7 @@ type fakeHost struct {
 	lifetime time.Duration
 	armed    map[uint64]time.Time // attempts, and when they end
 	on       uint64               // the attempt that counts; 0: none
+	others   chan hardware        // who says that they have the VIP; nil: nobody can
 }
 
 func newFakeHost() *fakeHost {
@@ -105,6 +106,17 @@ func (f *fakeHost) announce(_ link, deadline time.Time) (int, int) {
 	}
 	return 2, 0
 }
+
+// There is nobody to hear or ask, unless a test says so.
+func (f *fakeHost) listen(link) (bool, error) { return f.others != nil, nil }
+
+func (f *fakeHost) claims() <-chan hardware { return f.others }
+
+func (f *fakeHost) ask() error { return f.call("ask") }
+
+func (f *fakeHost) deafen() {}
+
+func (f *fakeHost) own() (map[hardware]bool, error) { return map[hardware]bool{{9}: true}, nil }
 
 func (f *fakeHost) withdraw() {}
 

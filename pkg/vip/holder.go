@@ -187,6 +187,17 @@ func (h *holder) renewed(address bool) bool {
 	return true
 }
 
+// answer contradicts somebody else, if the VIP is held.
+func (h *holder) answer(r reply) {
+	switch {
+	case h.announceAt.IsZero() || r == silence:
+	case r == defend:
+		h.announce()
+	default:
+		h.restartAnnouncements()
+	}
+}
+
 // announceAnew begins the announcements again, if the VIP is held.
 func (h *holder) announceAnew() {
 	if !h.announceAt.IsZero() {
@@ -273,13 +284,17 @@ func (h *holder) tick() {
 
 // next returns when tick has something to do; zero is never.
 func (h *holder) next() time.Time {
-	var first time.Time
-	for _, at := range []time.Time{h.retryAt, h.deadline, h.announceAt} {
-		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
-			first = at
+	return first(h.retryAt, h.deadline, h.announceAt)
+}
+
+// first is the earliest of times that are not zero.
+func first(times ...time.Time) (min time.Time) {
+	for _, at := range times {
+		if !at.IsZero() && (min.IsZero() || at.Before(min)) {
+			min = at
 		}
 	}
-	return first
+	return min
 }
 
 func due(at time.Time) bool { return !at.IsZero() && past(at) }

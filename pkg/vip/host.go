@@ -34,6 +34,7 @@ type host interface {
 	unredirect() error
 	fencer
 	announcer
+	ears
 	// close gives back what was kept open for the next taking.
 	close()
 }

@@ -11,6 +11,7 @@ type linuxHost struct {
 	*redirects
 	*fences
 	announcers
+	*listener
 	cfg Config
 }
 
@@ -20,6 +21,7 @@ func newHost(cfg Config) *linuxHost {
 		redirects:  &redirects{name: TablePrefix + cfg.Name, vip: cfg.Address, redirects: cfg.Redirects},
 		fences:     newFences(cfg),
 		announcers: announcers{&neighbourAnnouncer{vip: cfg.Address}},
+		listener:   newListener(cfg.Address),
 		cfg:        cfg,
 	}
 }
@@ -41,6 +43,7 @@ func (h *linuxHost) able() (link, error) {
 
 func (h *linuxHost) close() {
 	h.hangUp()
+	h.deafen()
 	h.release()
 	h.fences.close()
 }

@@ -32,6 +32,7 @@ type Status struct {
 	Term      uint64    // of the last Hold that counted
 	Deadline  time.Time // until when the address is held; zero while it is not to be held
 	Unsent    uint64    // announcement frames that the kernel refused; some are expected during failover
+	Conflict  *Conflict // who else says, or said in the last minutes, that they have the VIP; nil is nobody
 	Err       error     // why the address is not here although it should be, or still here although it should not
 }
 
@@ -44,15 +45,20 @@ type Manager struct {
 	log   *slog.Logger
 	sent  func(frames int)
 	cfg   Config
-	wake  chan struct{} // one slot: something is in the mailbox
+
+	conflicts func()        // counts one
+	wake      chan struct{} // one slot: something is in the mailbox
 
 	mu      sync.Mutex // guards the fields below; never held during a kernel call
 	running bool
 	order   order        // the newest Hold that Run has not seen; zero: none
 	anew    bool         // an Announce that Run has not seen
 	again   bool         // a Recheck that Run has not seen
+	settle  bool         // a Settle that Run has not seen
 	waiters []chan error // Withdraws that Run has not answered
 	status  Status
+
+	obstacle error // why the VIP must not be taken for the first time
 }
 
 // order is what one Hold asks for.
@@ -78,6 +84,11 @@ func newManager(cfg Config, h host, log *slog.Logger, m *Metrics) *Manager {
 		sent: m.sent(cfg.Name),
 		cfg:  cfg,
 		wake: make(chan struct{}, 1),
+
+		conflicts: m.conflicts.WithLabelValues(cfg.Name).Inc,
+	}
+	if !cfg.Force {
+		mgr.obstacle = ErrAsking
 	}
 	mgr.fence.host, mgr.fence.log = h, mgr.log
 	m.watch(mgr)
@@ -154,6 +165,16 @@ func (m *Manager) Recheck() {
 	m.poke()
 }
 
+// Settle says that a node of the cluster holds the VIP: from now on others who
+// have it are told of, and contradicted while it is held here, but nobody waits
+// for them to go. It never blocks.
+func (m *Manager) Settle() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.settle = true
+	m.poke()
+}
+
 // Withdraw lets go of the VIP and returns when it is gone: address and redirect
 // are removed, and no announcement follows. Holds that came before it are
 // forgotten. It returns nil at once when nothing is held or Run does not run.
@@ -207,10 +228,17 @@ func (m *Manager) Status() Status {
 }
 
 // Able asks the kernel whether this host could hold the VIP now: it returns nil
-// when the interface exists, is up and has carrier, and nobody else has put the
-// address on this host; otherwise the error says why not.
+// when the interface exists, is up and has carrier, nobody else has put the
+// address on this host, and none of its neighbours has it; otherwise the error
+// says why not. Until the neighbours had the time to say so that is ErrAsking.
 func (m *Manager) Able() error {
-	if _, err := m.host.able(); err != nil {
+	_, err := m.host.able()
+	if err == nil {
+		m.mu.Lock()
+		err = m.obstacle
+		m.mu.Unlock()
+	}
+	if err != nil {
 		return fmt.Errorf("VIP %s: %w", m.name, err)
 	}
 	return nil
@@ -226,20 +254,23 @@ func (m *Manager) Run(ctx context.Context) error {
 		return err
 	}
 	m.fence.prepare(m.host.able)
-	h := newHolder(m)
-	timer := time.NewTimer(0)
-	timer.Stop()
+	h, n := newHolder(m), newNeighbours(m)
+	n.follow(m)
+	timer := time.NewTimer(0) // the first look at what comes next
 	for {
 		select {
 		case <-ctx.Done():
-			return m.stop(h)
+			return m.stop(h, n)
 		case <-m.wake:
-			m.answer(h)
+			m.answer(h, n)
+		case hw := <-n.claims():
+			h.answer(n.judge.heard(time.Now(), hw, h.assigned))
 		case <-timer.C:
 			h.tick()
+			n.tick(m)
 		}
-		m.publish(h)
-		if at := h.next(); at.IsZero() {
+		m.publish(h, n)
+		if at := first(h.next(), n.judge.next()); at.IsZero() {
 			timer.Stop()
 		} else {
 			timer.Reset(time.Until(at))
@@ -259,12 +290,18 @@ func (m *Manager) start() error {
 
 // answer does what is in the mailbox. Withdrawals stay in it until they are
 // done, so that no Hold slips in between.
-func (m *Manager) answer(h *holder) {
+func (m *Manager) answer(h *holder, n *neighbours) {
 	m.mu.Lock()
-	o, anew, again, waiters := m.order, m.anew, m.again, m.waiters
-	m.order, m.anew, m.again = order{}, false, false
+	o, anew, again, settle, waiters := m.order, m.anew, m.again, m.settle, m.waiters
+	m.order, m.anew, m.again, m.settle = order{}, false, false, false
 	m.mu.Unlock()
 
+	if again {
+		n.follow(m)
+	}
+	if settle || o != (order{}) {
+		n.judge.lift()
+	}
 	if len(waiters) == 0 {
 		h.hold(o)
 		if again {
@@ -276,7 +313,7 @@ func (m *Manager) answer(h *holder) {
 		return
 	}
 	err := h.letGo("withdrawn")
-	m.publish(h)
+	m.publish(h, n)
 	m.mu.Lock()
 	m.waiters = m.waiters[len(waiters):]
 	if len(m.waiters) > 0 {
@@ -289,13 +326,13 @@ func (m *Manager) answer(h *holder) {
 }
 
 // stop lets go, tries again while that may help, and leaves an empty mailbox.
-func (m *Manager) stop(h *holder) error {
+func (m *Manager) stop(h *holder, n *neighbours) error {
 	err := h.letGo("stopped")
 	for err != nil && !h.next().IsZero() {
 		<-time.After(time.Until(h.next()))
 		err = h.retry()
 	}
-	m.publish(h)
+	m.publish(h, n)
 	if err == nil {
 		err = m.fence.remove()
 	}
@@ -314,11 +351,13 @@ func (m *Manager) stop(h *holder) error {
 
 // publish lets others know what is in place, and wakes those who wait for trouble
 // to come or go.
-func (m *Manager) publish(h *holder) {
+func (m *Manager) publish(h *holder, n *neighbours) {
 	m.mu.Lock()
-	was := m.status.Err
-	m.status = h.status()
-	changed := (m.status.Err == nil) != (was == nil)
+	was, obstacle := m.status, m.obstacle
+	m.status, m.obstacle = h.status(), n.judge.obstacle(time.Now())
+	m.status.Conflict = n.judge.conflict(time.Now())
+	changed := (m.status.Err == nil) != (was.Err == nil) || m.status.Interface != was.Interface ||
+		(m.obstacle == nil) != (obstacle == nil) || errors.Is(m.obstacle, ErrAsking) != errors.Is(obstacle, ErrAsking)
 	m.mu.Unlock()
 	if changed && m.cfg.Changed != nil {
 		m.cfg.Changed()

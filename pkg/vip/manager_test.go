@@ -291,6 +291,10 @@ func TestIdleHasNoTimer(t *testing.T) {
 func TestAble(t *testing.T) {
 	f := newFakeHost()
 	m, _ := fakeManager(f)
+	if err := m.Able(); !errors.Is(err, ErrAsking) {
+		t.Errorf("before Run, Able says %v", err)
+	}
+	m.obstacle = nil
 	if err := m.Able(); err != nil {
 		t.Error(err)
 	}
@@ -316,6 +320,7 @@ func TestMetrics(t *testing.T) {
 		if diff := cmp.Diff(map[string]float64{
 			"kshalb_vip_announcements_total[test]": 6,
 			"kshalb_vip_assigned[test]":            1,
+			"kshalb_vip_conflicts_total[test]":     0,
 			"kshalb_vip_fence[deadline test]":      1,
 			"kshalb_vip_fence[kernel test]":        1,
 			"kshalb_vip_fence[lifetime test]":      1,

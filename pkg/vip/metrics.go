@@ -14,10 +14,13 @@ import (
 //	                                     "kernel" while a packet filter has one, "lifetime"
 //	                                     while the address itself has one
 //	kshalb_vip_announcements_total{vip}  frames sent that announce the address
+//	kshalb_vip_conflicts_total{vip}      frames heard in which others than the peers say that
+//	                                     they have the address
 //
 // The gauges are read from the managers at each scrape.
 type Metrics struct {
 	announcements *prometheus.CounterVec
+	conflicts     *prometheus.CounterVec
 	assigned      *prometheus.Desc
 	fence         *prometheus.Desc
 
@@ -33,6 +36,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "kshalb_vip_announcements_total",
 			Help: "Frames sent that tell the neighbours where the VIP is.",
 		}, []string{"vip"}),
+		conflicts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kshalb_vip_conflicts_total",
+			Help: "Frames heard in which others than the peers say that they have the VIP.",
+		}, []string{"vip"}),
 		assigned: prometheus.NewDesc("kshalb_vip_assigned",
 			"1 while the VIP is on an interface of this node.", []string{"vip"}, nil),
 		fence: prometheus.NewDesc("kshalb_vip_fence",
@@ -46,6 +53,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 // Describe is for the registry.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	m.announcements.Describe(ch)
+	m.conflicts.Describe(ch)
 	ch <- m.assigned
 	ch <- m.fence
 }
@@ -53,6 +61,7 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 // Collect is for the registry.
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.announcements.Collect(ch)
+	m.conflicts.Collect(ch)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, mgr := range m.managers {

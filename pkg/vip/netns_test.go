@@ -143,6 +143,21 @@ func configure(name string, prefixes ...string) error {
 	return nil
 }
 
+// addPlain puts an address on an interface, as an operator would.
+func addPlain(name, prefix string) error { return addPrefix(name, prefix, func(*netlink.Addr) {}) }
+
+func removePlain(name, prefix string) error {
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	a, err := netlink.ParseAddr(prefix)
+	if err != nil {
+		return err
+	}
+	return netlink.AddrDel(l, a)
+}
+
 // addPrefix puts an address on an interface, as an operator would.
 func addPrefix(name, prefix string, change func(*netlink.Addr)) error {
 	l, err := netlink.LinkByName(name)

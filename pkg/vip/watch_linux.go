@@ -23,8 +23,8 @@ var groups = []uint{
 }
 
 // Watch calls changed, from its own goroutine, when an interface of the calling
-// thread's network namespace comes, goes, or changes its flags (up, carrier) or
-// name, when an address comes or goes, and when a connected route does; now and
+// thread's network namespace comes, goes, or changes its flags (up, carrier),
+// name or hardware address, when an address comes or goes, and when a connected route does; now and
 // then once too often. [Manager.Recheck] and [Manager.Able] then tell what that
 // means for a VIP. It returns nil when ctx ends, and an error only when the kernel
 // refuses to tell from the start. What it misses when it is told too much at once,
@@ -80,8 +80,8 @@ func follow(ctx context.Context, s *nl.NetlinkSocket, changed func()) {
 
 // linkState is what matters of an interface.
 type linkState struct {
-	flags uint32
-	name  string
+	flags    uint32
+	name, hw string
 }
 
 // addressKey is what tells two addresses apart.
@@ -154,7 +154,8 @@ func (s seen) link(kind uint16, m []byte) bool {
 		delete(s.links, info.Index)
 		return true
 	case unix.RTM_NEWLINK:
-		now := linkState{info.Flags, linkName(m[unix.SizeofIfInfomsg:])}
+		now := linkState{flags: info.Flags}
+		now.name, now.hw = linkWords(m[unix.SizeofIfInfomsg:])
 		if before, ok := s.links[info.Index]; ok && before == now {
 			return false
 		}
@@ -164,15 +165,19 @@ func (s seen) link(kind uint16, m []byte) bool {
 	return false
 }
 
-func linkName(attrs []byte) string {
+// linkWords are the name and the hardware address among a link's attributes.
+func linkWords(attrs []byte) (name, hw string) {
 	all, err := nl.ParseRouteAttr(attrs)
 	if err != nil {
-		return ""
+		return "", ""
 	}
 	for _, a := range all {
-		if a.Attr.Type == unix.IFLA_IFNAME {
-			return strings.TrimRight(string(a.Value), "\x00")
+		switch a.Attr.Type {
+		case unix.IFLA_IFNAME:
+			name = strings.TrimRight(string(a.Value), "\x00")
+		case unix.IFLA_ADDRESS:
+			hw = string(a.Value)
 		}
 	}
-	return ""
+	return name, hw
 }
