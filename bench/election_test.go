@@ -95,14 +95,14 @@ func encodeAndDecode(b *testing.B, m election.Message) {
 	b.ReportAllocs()
 	size := 0
 	for b.Loop() {
-		wire, err := election.Encode(m)
+		wire, err := election.Encode([]election.Message{m})
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := election.Decode(wire); err != nil {
+		if _, err := election.Decode(wire[0]); err != nil {
 			b.Fatal(err)
 		}
-		size = len(wire)
+		size = len(wire[0])
 	}
 	b.ReportMetric(float64(size), "wire-B")
 }

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/pkg/election"
@@ -36,7 +38,7 @@ func (a *App) newCluster(m metrics) (*cluster, error) {
 		Node: a.self.Name, Voters: voters(a.cfg), Bootstrap: a.cfg.Cluster.Bootstrap,
 		Remembered: mem.remembered(), Remember: mem.remember,
 		Timing: election.Timing{Lease: a.cfg.Election.Lease, Renew: a.cfg.Election.Renew},
-		VIPs:   a.electionVIPs(), Send: c.gossip.Send, Log: a.log, Metrics: m.election,
+		VIPs:   a.electionVIPs(), Arm: a.arm(), Send: c.gossip.Send, Log: a.log, Metrics: m.election,
 	})
 	return c, err
 }
@@ -52,11 +54,28 @@ func (a *App) electionVIPs() []election.VIP {
 		}
 		if !a.self.Witness {
 			f := a.floats[i]
-			e.Arm, e.Hold, e.Withdraw, e.Announce, e.Held = f.arm, f.hold, f.withdraw, f.manager.Announce, f.settle
+			e.Hold, e.Withdraw, e.Announce, e.Held = f.hold, f.withdraw, f.manager.Announce, f.settle
 		}
 		vips = append(vips, e)
 	}
 	return vips
+}
+
+// arm arms the fences of VIPs; nil is a witness, which has none. Of several that
+// linger the longest counts.
+func (a *App) arm() func(map[string]uint64) (time.Duration, error) {
+	if a.self.Witness {
+		return nil
+	}
+	return func(attempts map[string]uint64) (linger time.Duration, err error) {
+		for _, f := range a.floats {
+			if attempt, ok := attempts[f.cfg.Name]; ok {
+				l, failed := f.arm(attempt)
+				linger, err = max(linger, l), errors.Join(err, failed)
+			}
+		}
+		return linger, err
+	}
 }
 
 // loadKeys reads the keys of gossip; nil is none, on purpose.

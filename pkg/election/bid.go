@@ -83,7 +83,14 @@ func (m *Machine) tickHolding(now time.Time) {
 func (m *Machine) ask(now time.Time) {
 	m.bid.attempt++
 	m.bid.arming = m.bid.attempt
-	m.nextAsk = now.Add(m.cfg.Timing.Renew)
+	m.nextAsk = m.nextRenewal(now)
+}
+
+// nextRenewal is the next moment of all VIPs' renewals, not later than Renew from
+// now. To ask early costs a message and nothing else.
+func (m *Machine) nextRenewal(now time.Time) time.Time {
+	renew := m.cfg.Timing.Renew
+	return m.cfg.Epoch.Add((now.Sub(m.cfg.Epoch)/renew + 1) * renew)
 }
 
 // Arming returns the attempt for which the fence is to be armed; ok is false

@@ -17,11 +17,6 @@ type VIP struct {
 	Priorities map[string]int // by node, see [Config]
 	Preempt    bool
 
-	// Arm arms the fence for an attempt and returns how long beyond the lease
-	// this node may answer nevertheless. It may block for a kernel call. nil is
-	// no fence that has to be armed.
-	Arm func(attempt uint64) (linger time.Duration, err error)
-
 	// Hold says that this node owns the VIP until the lease's deadline, which only
 	// moves ahead within a term. It must not block.
 	Hold func(Lease)
@@ -46,10 +41,17 @@ type ElectorConfig struct {
 	Remembered Memory
 	Timing     Timing
 	VIPs       []VIP
-	Send       func(node string, message []byte) error // to another voter; best effort, must not block
-	Remember   func(Memory) error                      // returns when it is on disk; nil forgets
-	Log        *slog.Logger                            // should not block: the loop logs
-	Metrics    *Metrics
+
+	// Arm arms the fence for attempts, by the name of their VIP, and returns how
+	// long beyond the lease this node may answer nevertheless. It may block for
+	// kernel calls, is called from a goroutine of its own, and by several at a time
+	// when they do. nil is no fence that has to be armed.
+	Arm func(attempts map[string]uint64) (linger time.Duration, err error)
+
+	Send     func(node string, message []byte) error // to another voter; best effort, must not block
+	Remember func(Memory) error                      // returns when it is on disk; nil forgets
+	Log      *slog.Logger                            // should not block: the loop logs
+	Metrics  *Metrics
 }
 
 // Elector runs one [Machine] for each VIP against the clock and a wire. One
@@ -61,6 +63,8 @@ type Elector struct {
 	inbox chan []byte
 	calls chan func(now time.Time)
 	done  chan struct{} // closed when Run has ended
+
+	outbox map[string][]Message // by node: what is to be sent at the end of a step
 
 	remembered  Memory
 	remembering bool
@@ -75,6 +79,7 @@ func NewElector(cfg ElectorConfig) (*Elector, error) {
 		inbox:      make(chan []byte, 256),
 		calls:      make(chan func(time.Time)),
 		done:       make(chan struct{}),
+		outbox:     make(map[string][]Message),
 		remembered: cfg.Remembered,
 		differs:    make(map[string]time.Time),
 	}
@@ -90,7 +95,7 @@ func NewElector(cfg ElectorConfig) (*Elector, error) {
 		m, err := New(Config{
 			VIP: v.Name, Self: Owner{cfg.Node, incarnation},
 			Voters: cfg.Voters, Priorities: v.Priorities, Preempt: v.Preempt,
-			Bootstrap: cfg.Bootstrap, Remembered: cfg.Remembered, Timing: cfg.Timing,
+			Bootstrap: cfg.Bootstrap, Remembered: cfg.Remembered, Timing: cfg.Timing, Epoch: now,
 			Rand: mathrand.New(mathrand.NewPCG(incarnation, uint64(i))),
 		}, now)
 		if err != nil {
@@ -123,7 +128,7 @@ func (e *Elector) Run(ctx context.Context) error {
 		case <-timer.C:
 			e.step(ctx, e.tick)
 		case b := <-e.inbox:
-			e.step(ctx, func(now time.Time) { e.message(now, b) })
+			e.step(ctx, func(now time.Time) { e.messages(now, b) })
 		case call := <-e.calls:
 			e.step(ctx, call)
 		}
@@ -138,9 +143,11 @@ func (e *Elector) Run(ctx context.Context) error {
 func (e *Elector) step(ctx context.Context, input func(now time.Time)) {
 	now := time.Now()
 	input(now)
+	e.arm(now)
 	for _, v := range e.vips {
 		e.carryOut(ctx, now, v)
 	}
+	e.flush()
 	e.remember()
 }
 
@@ -157,13 +164,20 @@ func (e *Elector) stop(now time.Time) {
 	}
 }
 
-func (e *Elector) message(now time.Time, b []byte) {
-	msg, err := Decode(b)
+// messages takes what one datagram brought.
+func (e *Elector) messages(now time.Time, b []byte) {
+	all, err := Decode(b)
 	if err != nil {
 		e.cfg.Metrics.ignore(ReasonMalformed)
-		e.cfg.Log.Debug("ignored a message", "err", err)
+		e.cfg.Log.Debug("ignored a datagram", "err", err)
 		return
 	}
+	for _, m := range all {
+		e.message(now, m)
+	}
+}
+
+func (e *Elector) message(now time.Time, msg Message) {
 	why := ReasonVIP
 	for _, v := range e.vips {
 		if v.Name == msg.VIP {

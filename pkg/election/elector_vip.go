@@ -2,6 +2,7 @@ package election
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -18,7 +19,6 @@ type vipElection struct {
 
 // carryOut does what a machine now wants: the address first, then messages.
 func (e *Elector) carryOut(ctx context.Context, now time.Time, v *vipElection) {
-	e.arm(now, v)
 	if lease, ok := v.machine.Lease(now); ok && !lease.Deadline.Equal(v.deadline) {
 		v.deadline = lease.Deadline
 		e.cfg.Metrics.renewed.Observe(v.machine.Renewed().Seconds())
@@ -30,7 +30,7 @@ func (e *Elector) carryOut(ctx context.Context, now time.Time, v *vipElection) {
 		go e.withdraw(context.WithoutCancel(ctx), v)
 	}
 	for _, o := range v.machine.Take() {
-		e.send(o)
+		e.outbox[o.To] = append(e.outbox[o.To], o.Message)
 	}
 	if v.machine.Returned() && v.Announce != nil {
 		v.Announce()
@@ -38,42 +38,60 @@ func (e *Elector) carryOut(ctx context.Context, now time.Time, v *vipElection) {
 	e.announce(now, v)
 }
 
-// arm begins to arm the fence, if the machine waits for that, beside the loop:
+// arm begins to arm the fence for all attempts that wait for it, beside the loop:
 // the kernel may take its time, and votes must not wait for it.
-func (e *Elector) arm(now time.Time, v *vipElection) {
-	attempt, ok := v.machine.Arming()
-	if !ok || attempt == v.arming {
-		return
-	}
-	v.arming = attempt
-	if v.Arm == nil {
-		v.machine.Armed(now, attempt, 0)
-		return
-	}
-	go e.armFence(v, attempt)
-}
-
-func (e *Elector) armFence(v *vipElection, attempt uint64) {
-	linger, err := v.Arm(attempt)
-	// An election that has ended asks nobody any more. The clock is read by the
-	// loop, later than the fence was armed.
-	_ = e.call(func(now time.Time) {
-		if err != nil {
-			e.cfg.Log.Warn("cannot arm the fence", "vip", v.Name, "err", err)
-			v.machine.Unarmed(now, attempt, err)
-			return
+func (e *Elector) arm(now time.Time) {
+	attempts := make(map[string]uint64)
+	for _, v := range e.vips {
+		if attempt, ok := v.machine.Arming(); ok && attempt != v.arming {
+			v.arming = attempt
+			attempts[v.Name] = attempt
 		}
-		v.machine.Armed(now, attempt, linger)
-	})
+	}
+	switch {
+	case len(attempts) == 0:
+	case e.cfg.Arm == nil:
+		e.armed(now, attempts, 0, nil)
+	default:
+		go func() {
+			linger, err := e.cfg.Arm(attempts)
+			// An election that has ended asks nobody any more. The clock is read by
+			// the loop, later than the fence was armed.
+			_ = e.call(func(now time.Time) { e.armed(now, attempts, linger, err) })
+		}()
+	}
 }
 
-func (e *Elector) send(o Outbound) {
-	b, err := Encode(o.Message)
-	if err == nil {
-		err = e.cfg.Send(o.To, b)
-	}
+func (e *Elector) armed(now time.Time, attempts map[string]uint64, linger time.Duration, err error) {
 	if err != nil {
-		e.cfg.Log.Debug("could not send", "to", o.To, "err", err)
+		e.cfg.Log.Warn("cannot arm the fence", "vips", len(attempts), "err", err)
+	}
+	for _, v := range e.vips {
+		attempt, ok := attempts[v.Name]
+		switch {
+		case !ok:
+		case err != nil:
+			v.machine.Unarmed(now, attempt, err)
+		default:
+			v.machine.Armed(now, attempt, linger)
+		}
+	}
+}
+
+// flush sends what is to be said, all that one node is told in one datagram.
+func (e *Elector) flush() {
+	for node, messages := range e.outbox {
+		if len(messages) == 0 {
+			continue
+		}
+		e.outbox[node] = messages[:0]
+		wire, err := Encode(messages)
+		for _, b := range wire {
+			err = errors.Join(err, e.cfg.Send(node, b))
+		}
+		if err != nil {
+			e.cfg.Log.Debug("could not send", "to", node, "err", err)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ type Config struct {
 	Bootstrap  string         // the node that may hold alone until a majority has been seen once; "" is none
 	Remembered Memory         // of this node's earlier runs
 	Timing     Timing
+	Epoch      time.Time  // renewals are at whole multiples of Timing.Renew after it, so that those of several VIPs are at the same moments; zero is the start
 	Rand       *rand.Rand // staggers retries; not safe for others' use meanwhile
 }
 
@@ -85,6 +86,9 @@ func New(cfg Config, now time.Time) (*Machine, error) {
 	}
 	if len(cfg.Voters) == 0 {
 		return nil, fmt.Errorf("election of %s: no voters", cfg.VIP)
+	}
+	if cfg.Epoch.IsZero() {
+		cfg.Epoch = now
 	}
 	over := cfg.Bootstrap == "" || cfg.Remembered.Bootstrapped
 	return &Machine{

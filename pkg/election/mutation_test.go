@@ -34,7 +34,7 @@ func mutants() []mutant {
 	d.later(d.s.moment(), func() {
 		d.machine.Armed(d.clock(), attempt, linger)
 		d.later(d.s.moment(), func() { d.kernel.armed[attempt] = d.s.now + d.lasts(d.s.timing.Lease) })
-	})`, 1000, "instant"},
+	})`, 5000, "instant"},
 		{"2: a fence is armed once, not again for what is left", "sim_kernel_test.go",
 			`		func() { k.on = l.Attempt },`, `		func() { k.on, k.armed[l.Attempt] = l.Attempt, m.d.s.now+m.d.lasts(l.Deadline.Sub(m.d.clock())) },
 		func() { k.armed[l.Attempt] = m.d.s.now + m.d.lasts(m.d.s.timing.Lease) },`, 200, ""},

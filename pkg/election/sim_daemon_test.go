@@ -41,7 +41,7 @@ func (n *simNode) start() {
 	}
 	m, err := New(Config{
 		VIP: "api", Self: Owner{n.name, n.s.rand.Uint64()}, Voters: voters, Priorities: priorities,
-		Preempt: n.s.preempt, Bootstrap: bootstrap, Remembered: n.disk, Timing: n.s.timing, Rand: n.s.rand,
+		Preempt: n.s.preempt, Bootstrap: bootstrap, Remembered: n.disk, Timing: n.s.timing, Epoch: n.clock(), Rand: n.s.rand,
 	}, n.clock())
 	if err != nil {
 		n.s.t.Fatal(err)
@@ -196,7 +196,7 @@ func (s *sim) send(from *simNode, o Outbound) {
 		if s.chance(20) {
 			copies = s.rand.IntN(3)
 		}
-		b, err := Encode(o.Message)
+		wire, err := Encode([]Message{o.Message})
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -204,18 +204,18 @@ func (s *sim) send(from *simNode, o Outbound) {
 			s.logf("%s", said)
 		}
 		for range copies {
-			s.after(s.delay(), func() { to.receive(b) })
+			s.after(s.delay(), func() { to.receive(wire[0]) })
 		}
 	}
 }
 
 func (n *simNode) receive(b []byte) {
-	msg, err := Decode(b)
+	msgs, err := Decode(b)
 	if err != nil {
 		n.s.t.Fatal(err)
 	}
 	if d := n.daemon; d != nil {
-		d.do(func() { d.machine.Step(d.clock(), msg) })
+		d.do(func() { d.machine.Step(d.clock(), msgs[0]) })
 	}
 }
 

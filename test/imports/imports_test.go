@@ -28,7 +28,7 @@ var driven = map[string][]string{
 	"github.com/mdlayher/ethernet":    {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go"},
 	"github.com/mdlayher/packet":      {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go"},
 	"github.com/mdlayher/ndp":         {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go"},
-	"github.com/fxamacker/cbor":       {"pkg/election/message.go"},
+	"github.com/fxamacker/cbor":       {"pkg/election/datagram.go"},
 	"go.yaml.in/yaml":                 {"internal/config/*.go"},
 	"github.com/spf13/cobra":          {"cmd/kshalb/*.go"},
 }
