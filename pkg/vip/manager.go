@@ -43,12 +43,13 @@ type Manager struct {
 	cfg   Config
 	wake  chan struct{} // one slot: something is in the mailbox
 
-	mu      sync.Mutex // guards the fields below; never held during a kernel call
-	running bool
-	order   order        // the newest Hold that Run has not seen; zero: none
-	anew    bool         // an Announce that Run has not seen
-	waiters []chan error // Withdraws that Run has not answered
-	status  Status
+	mu        sync.Mutex // guards the fields below; never held during a kernel call
+	running   bool
+	order     order        // the newest Hold that Run has not seen; zero: none
+	anew      bool         // an Announce that Run has not seen
+	redirects *[]Redirect  // of a SetRedirects that Run has not seen; nil: none
+	waiters   []chan error // Withdraws that Run has not answered
+	status    Status
 }
 
 // order is what one Hold asks for.
@@ -246,9 +247,13 @@ func (m *Manager) start() error {
 // done, so that no Hold slips in between.
 func (m *Manager) answer(h *holder) {
 	m.mu.Lock()
-	o, anew, waiters := m.order, m.anew, m.waiters
-	m.order, m.anew = order{}, false
+	o, anew, redirects, waiters := m.order, m.anew, m.redirects, m.waiters
+	m.order, m.anew, m.redirects = order{}, false, nil
 	m.mu.Unlock()
+
+	if redirects != nil {
+		h.redirectAnew(*redirects)
+	}
 
 	if len(waiters) == 0 {
 		h.hold(o)
