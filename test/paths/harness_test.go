@@ -37,17 +37,27 @@ func must(t *testing.T, err error) {
 
 // serve is an API server on all addresses of a master, until stop is called or
 // the test ends.
-func serve(t *testing.T, c *cluster.Cluster, m *cluster.Master) (stop func()) {
+func serve(t *testing.T, m *cluster.Master) (stop func()) {
+	t.Helper()
+	ln, err := m.Listen("tcp", fmt.Sprintf("[::]:%d", cluster.Port))
+	must(t, err)
+	return serveOn(t, m, ln)
+}
+
+func serveOn(t *testing.T, m *cluster.Master, ln net.Listener) (stop func()) {
 	t.Helper()
 	pair, err := m.Certificate(pki.Names{})
 	must(t, err)
 	cert, err := pair.TLS()
 	must(t, err)
-	ln, err := m.Listen("tcp", fmt.Sprintf("[::]:%d", cluster.Port))
-	must(t, err)
+	return background(t, func(ctx context.Context) error { return demo.ServeAPI(ctx, ln, m.Name(), cert) })
+}
+
+// background runs a task until stop is called or the test ends.
+func background(t *testing.T, run func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- demo.ServeAPI(ctx, ln, m.Name(), cert) }()
+	go func() { done <- run(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {

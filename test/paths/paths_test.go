@@ -43,7 +43,7 @@ func everyPath(t *testing.T, f family) {
 	c, err := cluster.New(labtest.New(t), binary)
 	must(t, err)
 	for _, m := range c.Masters {
-		serve(t, c, m)
+		serve(t, m)
 		must(t, m.Start())
 	}
 	h := holder(t, c)
