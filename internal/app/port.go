@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"syscall"
 	"time"
 
@@ -14,8 +13,8 @@ import (
 )
 
 // sharerInterval is how often a node that shares a port looks whether the other
-// one still has it, on some twenty microseconds each time. An API server that
-// comes back without leave to share needs longer to ask for the port.
+// one still has it, less than a tenth of a millisecond each time. An API server
+// that comes back without leave to share should need longer to ask for the port.
 const sharerInterval = 100 * time.Millisecond
 
 // listen opens the sockets of a service.
@@ -27,8 +26,8 @@ func (s *service) listen(opened *undo) error {
 	if s.beside == nil {
 		return nil
 	}
-	err := errNobody
-	if s.hasSharer() {
+	_, err := s.sharer()
+	if err == nil {
 		err = s.beside.Listen()
 	}
 	if err != nil {
@@ -43,8 +42,6 @@ func (s *service) listen(opened *undo) error {
 	return nil
 }
 
-var errNobody = errors.New("nobody listens on it on all addresses")
-
 // listenError adds who has the port that is taken, and what can be done.
 func (s *service) listenError(err error) error {
 	who := whoHas(s.cfg.Bind)
@@ -58,11 +55,10 @@ func (s *service) listenError(err error) error {
 	return fmt.Errorf("listener %s: listen on %s: %w; %s: write another privatePort", s.cfg.Name, s.cfg.Bind, syscall.EADDRINUSE, who)
 }
 
-// hasSharer reports whether somebody listens on the port on all addresses. When
-// it cannot be seen nobody does: then the port is left alone.
-func (s *service) hasSharer() bool {
-	sockets, err := listeningOn(s.cfg.Address.Port())
-	return err == nil && slices.ContainsFunc(sockets, func(o socket) bool { return o.isOnAll(s.cfg.Address.Addr()) })
+// sharer returns who listens on the port on all addresses. When the kernel does
+// not say, the error has the port left alone.
+func (s *service) sharer() (socket, error) {
+	return onAll(s.cfg.Address.Addr(), s.cfg.Address.Port())
 }
 
 // share serves at VIP:port itself for as long as its other owner listens. Once
@@ -84,7 +80,10 @@ func (s *service) share(ctx context.Context) error {
 func (s *service) watchSharer(ctx context.Context, end func()) {
 	ticker := time.NewTicker(sharerInterval)
 	defer ticker.Stop()
-	for s.hasSharer() {
+	for {
+		if _, err := s.sharer(); err != nil {
+			break
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

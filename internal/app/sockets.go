@@ -1,109 +1,123 @@
 package app
 
 import (
-	"bufio"
-	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // socket is a TCP socket that listens in this network namespace.
 type socket struct {
 	at    netip.AddrPort
-	inode string // of the socket file system, by which its process is found
+	inode uint32 // of the socket file system, by which its process is found
 }
 
-// listeningOn returns the sockets that listen on a TCP port.
-func listeningOn(port uint16) ([]socket, error) {
-	var on []socket
-	for _, table := range []string{"tcp", "tcp6"} {
-		f, err := os.Open("/proc/thread-self/net/" + table)
-		if os.IsNotExist(err) && table == "tcp6" {
-			continue // a kernel without IPv6
-		}
-		if err != nil {
-			return nil, fmt.Errorf("list the sockets that listen: %w", err)
-		}
-		lines := bufio.NewScanner(f)
-		lines.Scan() // the heading
-		for lines.Scan() {
-			s, listens := parseSocket(lines.Text())
-			if !listens {
-				break // they come first: tcp_get_idx in net/ipv4/tcp_ipv4.c
-			}
-			if s.at.Port() == port {
-				on = append(on, s)
-			}
-		}
-		err = cmp.Or(lines.Err(), f.Close())
-		if err != nil {
-			return nil, fmt.Errorf("list the sockets that listen: %w", err)
-		}
+// errNobody says that no socket listens.
+var errNobody = errors.New("nobody listens there")
+
+// Addresses of documentation (RFC 5737, RFC 3849), which nobody has: only a
+// socket on all addresses takes their clients.
+var (
+	nowhere4 = netip.MustParseAddr("192.0.2.1")
+	nowhere6 = netip.MustParseAddr("2001:db8::1")
+)
+
+// onAll returns the socket that takes the clients of all addresses of a family
+// on a port, or errNobody.
+func onAll(family netip.Addr, port uint16) (socket, error) {
+	nowhere := nowhere4
+	if family.Is6() {
+		nowhere = nowhere6
 	}
-	return on, nil
+	s, err := listenerOf(netip.AddrPortFrom(nowhere, port))
+	if err == nil && !s.at.Addr().IsUnspecified() {
+		err = errNobody
+	}
+	return s, err
 }
 
-// stateListen is TCP_LISTEN of net/tcp_states.h, as /proc/net/tcp has it.
-const stateListen = "0A"
+// The sizes of struct inet_diag_req_v2 and inet_diag_msg, and what is where in
+// them (linux/inet_diag.h). Ports and addresses are in network byte order.
+const (
+	diagRequest  = 56
+	diagAnswer   = 72
+	diagSource   = 8  // of a request's struct inet_diag_sockid
+	diagCookie   = 48 // of it, too
+	diagAnswerID = 4
+	diagInode    = 68
+)
 
-// parseSocket reads one line of /proc/net/tcp or tcp6 (proc(5)). What is no
-// socket that listens is none.
-func parseSocket(line string) (s socket, listens bool) {
-	fields := strings.Fields(line)
-	if len(fields) < 10 || fields[3] != stateListen {
-		return socket{}, false
-	}
-	host, port, _ := strings.Cut(fields[1], ":")
-	n, err := strconv.ParseUint(port, 16, 16)
+// listenerOf returns the socket to which the kernel would give a new client of an
+// address, or errNobody. It is one look into its hash tables, whatever the number
+// of sockets (inet_diag_find_one_icsk, net/ipv4/inet_diag.c); /proc/net/tcp walks
+// through all of them, which takes milliseconds.
+func listenerOf(at netip.AddrPort) (s socket, err error) {
+	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
 	if err != nil {
-		return socket{}, false
+		return s, fmt.Errorf("ask who listens on %s: %w", at, err)
 	}
-	var bytes []byte
-	for ; len(host) >= 8; host = host[8:] { // words as this machine has them in memory
-		word, err := strconv.ParseUint(host[:8], 16, 32)
-		if err != nil {
-			return socket{}, false
-		}
-		bytes = binary.NativeEndian.AppendUint32(bytes, uint32(word))
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	request := make([]byte, diagRequest)
+	request[0], request[1] = unix.AF_INET, unix.IPPROTO_TCP
+	if at.Addr().Is6() {
+		request[0] = unix.AF_INET6
 	}
-	addr, ok := netip.AddrFromSlice(bytes)
-	return socket{netip.AddrPortFrom(addr.Unmap(), uint16(n)), fields[9]}, ok && host == ""
+	id := request[diagSource:]
+	binary.BigEndian.PutUint16(id[0:], at.Port())
+	binary.BigEndian.PutUint16(id[2:], 1) // the client's; any
+	copy(id[4:], at.Addr().AsSlice())
+	for i := range 8 { // INET_DIAG_NOCOOKIE, twice
+		request[diagCookie+i] = 0xff
+	}
+	answers, err := conn.Execute(netlink.Message{
+		Header: netlink.Header{Type: unix.SOCK_DIAG_BY_FAMILY, Flags: netlink.Request}, Data: request,
+	})
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return s, errNobody
+	case err != nil:
+		return s, fmt.Errorf("ask who listens on %s: %w", at, err)
+	case len(answers) != 1 || len(answers[0].Data) < diagAnswer:
+		return s, fmt.Errorf("ask who listens on %s: the kernel's answer is not understood", at)
+	}
+	return parseSocket(answers[0].Data), nil
 }
 
-// isOnAll reports whether a socket takes the clients of all addresses of a's
-// family. One on [::] may be for IPv6 only, which cannot be seen.
-func (s socket) isOnAll(a netip.Addr) bool {
-	return s.at.Addr().IsUnspecified() && (s.at.Addr().Is6() || a.Is4())
+// parseSocket reads a struct inet_diag_msg.
+func parseSocket(data []byte) socket {
+	id := data[diagAnswerID:]
+	addr := netip.AddrFrom16([16]byte(id[4:20])).Unmap()
+	if data[0] == unix.AF_INET {
+		addr = netip.AddrFrom4([4]byte(id[4:8]))
+	}
+	return socket{netip.AddrPortFrom(addr, binary.BigEndian.Uint16(id)), binary.NativeEndian.Uint32(data[diagInode:])}
 }
 
 // whoHas says who keeps others from listening at an address, as far as this
 // process may see it; "" when it sees nobody.
 func whoHas(at netip.AddrPort) string {
-	sockets, err := listeningOn(at.Port())
+	s, err := listenerOf(at)
 	if err != nil {
 		return ""
 	}
-	for _, s := range sockets {
-		if s.at == at || s.isOnAll(at.Addr()) {
-			return fmt.Sprintf("%s has %s", owner(s.inode), s.at)
-		}
-	}
-	return ""
+	return fmt.Sprintf("%s has %s", owner(s.inode), s.at)
 }
 
 // owner names a process that has a socket open.
-func owner(inode string) string {
+func owner(inode uint32) string {
 	files, err := filepath.Glob("/proc/[0-9]*/fd/*")
 	if err != nil {
 		files = nil
 	}
 	for _, file := range files {
-		if to, err := os.Readlink(file); err != nil || to != "socket:["+inode+"]" {
+		if to, err := os.Readlink(file); err != nil || to != fmt.Sprintf("socket:[%d]", inode) {
 			continue
 		}
 		process := filepath.Dir(filepath.Dir(file))

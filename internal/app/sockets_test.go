@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -8,59 +9,50 @@ import (
 	"testing"
 )
 
-func TestParseSocket(t *testing.T) {
-	const rest = " 00000000:00000000 00:00000000 00000000     0        0 1596 1 00000000a5a66324 100 0 0 10 0"
-	for line, want := range map[string]string{
-		"   0: 00000000:192B 00000000:0000 0A" + rest:                                                 "0.0.0.0:6443",
-		"  12: 00000000000000000000000000000000:192B 00000000000000000000000000000000:0000 0A" + rest: "[::]:6443",
-		"   1: 0100007F:AC0B 0100007F:E1AC 06" + rest:                                                 "",
-		"   1: 0100007:AC0B 0100007F:E1AC 0A" + rest:                                                  "",
-		"   1: 0100007F:1AC0B 0100007F:E1AC 0A" + rest:                                                "",
-		"   1: 0100007F:192B":                                                                         "",
-		"":                                                                                            "",
-	} {
-		s, listens := parseSocket(line)
-		if listens != (want != "") || listens && (s.at.String() != want || s.inode != "1596") {
-			t.Errorf("%q is %v, %v; want %q", line, s, listens, want)
-		}
-	}
-}
-
-func TestIsOnAll(t *testing.T) {
-	for _, tc := range []struct {
-		socket, of string
-		want       bool
-	}{
-		{"0.0.0.0:1", "192.0.2.1", true},
-		{"0.0.0.0:1", "2001:db8::1", false},
-		{"[::]:1", "192.0.2.1", true},
-		{"[::]:1", "2001:db8::1", true},
-		{"192.0.2.1:1", "192.0.2.1", false},
-	} {
-		if got := (socket{at: netip.MustParseAddrPort(tc.socket)}).isOnAll(netip.MustParseAddr(tc.of)); got != tc.want {
-			t.Errorf("%s takes clients of %s: %v, want %v", tc.socket, tc.of, got, tc.want)
-		}
-	}
-}
-
-func TestWhoHas(t *testing.T) {
+func TestWhoListens(t *testing.T) {
 	comm, err := os.ReadFile("/proc/self/comm")
 	if err != nil {
 		t.Skip(err)
 	}
-	for _, at := range []string{"127.0.0.1:0", "0.0.0.0:0", ":0"} {
-		ln, err := net.Listen("tcp", at)
+	self := strings.TrimSpace(string(comm)) + " (process "
+	local4, local6 := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::1")
+	for _, tc := range []struct {
+		network, at string
+		asked       netip.Addr
+		has         string // what it is seen to have; "": not seen
+		onAll       bool
+	}{
+		{"tcp4", "127.0.0.1:0", local4, "127.0.0.1:", false},
+		{"tcp4", "0.0.0.0:0", local4, "0.0.0.0:", true},
+		{"tcp4", "0.0.0.0:0", local6, "", false},
+		{"tcp", "[::]:0", local4, "[::]:", true},
+		{"tcp", "[::]:0", local6, "[::]:", true},
+		{"tcp6", "[::]:0", local6, "[::]:", true},
+		{"tcp6", "[::]:0", local4, "", false}, // IPV6_V6ONLY
+	} {
+		ln, err := net.Listen(tc.network, tc.at)
 		if err != nil {
-			t.Fatal(err)
+			t.Logf("no %s %s here: %v", tc.network, tc.at, err)
+			continue
 		}
-		port := netip.MustParseAddrPort(ln.Addr().String()).Port()
-		here := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
-		if got, want := whoHas(here), strings.TrimSpace(string(comm))+" (process "; !strings.HasPrefix(got, want) {
-			t.Errorf("%s: %q, want %q", ln.Addr(), got, want)
+		at := netip.AddrPortFrom(tc.asked, netip.MustParseAddrPort(ln.Addr().String()).Port())
+		if got := whoHas(at); (got == "") != (tc.has == "") || !strings.HasPrefix(got, self) && got != "" || !strings.Contains(got, tc.has) {
+			t.Errorf("%s %s: who has %s is %q, want %s... has %s", tc.network, tc.at, at, got, self, tc.has)
+		}
+		if _, err := onAll(tc.asked, at.Port()); (err == nil) != tc.onAll || err != nil && !errors.Is(err, errNobody) {
+			t.Errorf("%s %s: on all addresses of %s's family: %v, want %v", tc.network, tc.at, tc.asked, err, tc.onAll)
 		}
 		ln.Close()
-		if got := whoHas(here); got != "" {
-			t.Errorf("nobody listens, but %q", got)
+		if _, err := listenerOf(at); !errors.Is(err, errNobody) {
+			t.Errorf("nobody listens, but the error is %v", err)
+		}
+	}
+}
+
+func BenchmarkWhoListens(b *testing.B) {
+	for b.Loop() {
+		if _, err := onAll(nowhere4, 1); !errors.Is(err, errNobody) {
+			b.Fatal(err)
 		}
 	}
 }
