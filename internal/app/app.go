@@ -107,7 +107,7 @@ func (a *App) newParts(m metrics) error {
 		if a.self.Witness && l.VIP != "" {
 			continue
 		}
-		s, err := newService(l, a.loops, m, a.log, func() { a.changed(l.VIP) })
+		s, err := newService(l, a.loops, m, a.log, func() { a.changed(l.VIP); a.rerouted(l.VIP) }, func() { a.rerouted(l.VIP) })
 		if err != nil {
 			return err
 		}
@@ -210,10 +210,9 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 		opened.push(func() error { return a.cluster.gossip.Run(endedContext()) })
 	}
 	for _, s := range a.services {
-		if err := s.listener.Listen(); err != nil {
-			return nil, fmt.Errorf("listener %s: %w", s.cfg.Name, err)
+		if err := s.listen(opened); err != nil {
+			return nil, err
 		}
-		opened.push(func() error { return s.listener.Run(endedContext()) })
 	}
 	if a.cluster != nil {
 		if err := a.cluster.memory.settle(); err != nil {

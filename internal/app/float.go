@@ -30,16 +30,14 @@ func lifetime(lease time.Duration) time.Duration {
 
 func newFloat(cfg config.VIP, lease time.Duration, services []*service, peer func(net.HardwareAddr) string, m metrics, log *slog.Logger) (*float, error) {
 	f := &float{cfg: cfg, lease: lease, recheck: make(chan struct{}, 1)}
-	var redirects []vip.Redirect
 	for _, s := range services {
 		if s.cfg.VIP == cfg.Name {
 			f.services = append(f.services, s)
-			redirects = append(redirects, vip.Redirect{Port: s.cfg.Address.Port(), To: s.cfg.Bind.Port()})
 		}
 	}
 	manager, err := vip.New(vip.Config{
 		Name: cfg.Name, Address: cfg.Address, Interface: cfg.Interface,
-		Lifetime: lifetime(lease), Refresh: cfg.Refresh, Redirects: redirects,
+		Lifetime: lifetime(lease), Refresh: cfg.Refresh, Redirects: redirects(f.services),
 		Force: cfg.Force, Peer: peer, Changed: f.changed,
 	}, log, m.vip)
 	f.manager = manager
@@ -67,7 +65,7 @@ func (f *float) withdraw(ctx context.Context) error {
 
 func (f *float) reset() {
 	for _, s := range f.services {
-		s.listener.Reset()
+		s.reset()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/pkg/health"
@@ -14,19 +15,24 @@ import (
 // service is one listener with the pool behind it and the checks of that pool.
 type service struct {
 	cfg      config.Listener
+	log      *slog.Logger
 	pool     *proxy.Pool
 	listener *proxy.Listener
+	beside   *proxy.Listener // at VIP:port, beside one who shares it; nil: not so
+	shares   atomic.Bool     // beside serves, so VIP:port needs no redirect
+	rerouted func()          // is called when shares has changed
 	checker  *health.Checker
 }
 
 // newService builds the parts of one listener. changed is called after each
-// transition of a backend.
-func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Logger, changed func()) (*service, error) {
+// transition of a backend, rerouted when VIP:port is to be redirected, or not any
+// more.
+func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Logger, changed, rerouted func()) (*service, error) {
 	prober, err := newProber(cfg.Check, clusterCA, log.With("listener", cfg.Name))
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
 	}
-	s := &service{cfg: cfg, pool: proxy.NewPool(cfg.Backends)}
+	s := &service{cfg: cfg, log: log.With("listener", cfg.Name), pool: proxy.NewPool(cfg.Backends), rerouted: rerouted}
 	s.checker = health.New(health.Config{
 		Name: cfg.Name, Prober: prober,
 		Interval: cfg.Check.Interval, Timeout: cfg.Check.Timeout,
@@ -35,11 +41,16 @@ func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Lo
 		s.pool.SetReady(t.Target, t.To == health.Up)
 		changed()
 	}, log, m.health)
-	s.listener = proxy.NewListener(proxy.Config{
+	serve := proxy.Config{
 		Name: cfg.Name, Bind: cfg.Bind, FreeBind: cfg.VIP != "",
 		Timeouts:       proxy.Timeouts(cfg.Timeouts),
 		MaxConnections: cfg.Connections, Allow: cfg.Allow,
-	}, s.pool, loops, log, m.proxy)
+	}
+	s.listener = proxy.NewListener(serve, s.pool, loops, log, m.proxy)
+	if cfg.PortConflict == config.ConflictAuto {
+		serve.Bind, serve.Share = cfg.Address, true
+		s.beside = proxy.NewListener(serve, s.pool, loops, log, m.proxy)
+	}
 	return s, nil
 }
 
@@ -57,12 +68,19 @@ func listening(services []*service) task {
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		ended := make(chan error, len(services))
+		var runs []func(context.Context) error
 		for _, s := range services {
-			go func() { ended <- s.listener.Run(ctx) }()
+			runs = append(runs, s.listener.Run)
+			if s.beside != nil {
+				runs = append(runs, s.share)
+			}
+		}
+		ended := make(chan error, len(runs))
+		for _, run := range runs {
+			go func() { ended <- run(ctx) }()
 		}
 		var errs []error
-		for range services {
+		for range runs {
 			errs = append(errs, <-ended)
 			cancel()
 		}

@@ -130,14 +130,22 @@ func (f *float) addStatus(v *status.VIP) {
 }
 
 func (s *service) status() status.Listener {
-	relayed := s.listener.Status()
-	l := status.Listener{Name: s.cfg.Name, Address: s.cfg.Address.String(), Bind: s.listener.Addr().String(), Active: relayed.Active}
-	for i, h := range s.checker.Status() {
-		b := relayed.Backends[i]
+	l := status.Listener{Name: s.cfg.Name, Address: s.cfg.Address.String(), Bind: s.listener.Addr().String()}
+	if s.shares.Load() {
+		l.Bind = s.beside.Addr().String()
+	}
+	for _, h := range s.checker.Status() {
 		l.Backends = append(l.Backends, status.Backend{
 			Address: h.Target.String(), State: h.State.String(), Since: h.Since, Reason: h.Reason,
-			Active: b.Active, Connections: b.Connections,
 		})
+	}
+	for _, at := range s.listeners() {
+		relayed := at.Status()
+		l.Active += relayed.Active
+		for i, b := range relayed.Backends {
+			l.Backends[i].Active += b.Active
+			l.Backends[i].Connections += b.Connections
+		}
 	}
 	return l
 }

@@ -51,7 +51,7 @@ func TestParse(t *testing.T) {
 		VIPs:     []VIP{{Name: "apiserver", Address: addr("192.168.0.10"), Refresh: 30 * time.Second}},
 		Listeners: []Listener{{
 			Name: "apiserver", VIP: "apiserver",
-			Address: addrPort("192.168.0.10:6443"), Bind: addrPort("192.168.0.10:26443"),
+			Address: addrPort("192.168.0.10:6443"), Bind: addrPort("192.168.0.10:26443"), PortConflict: ConflictAuto,
 			Backends: []netip.AddrPort{
 				addrPort("192.168.0.1:6443"), addrPort("192.168.0.2:6443"), addrPort("192.168.0.3:6443"),
 			},
@@ -93,6 +93,7 @@ listeners:
   timeouts: {connect: 1s, idle: 1h, halfClosed: 0, drain: 0s, user: 20s}
   limits: {connections: 0}
   allow: [10.0.0.0/8, "2001:db8::/32"]
+- {name: a3, vip: a, port: 444, portConflict: fail, backends: {peers: true, port: 444}, check: {type: tcp}}
 admin: {socket: "", http: ""}
 log: {level: debug, format: json}
 `)
@@ -110,6 +111,8 @@ log: {level: debug, format: json}
 	check("a high port", addrPort("192.168.0.10:40000"), c.Listeners[0].Bind)
 	check("backends", []netip.AddrPort{addrPort("10.0.0.1:1"), addrPort("[2001:db8::1]:2")}, c.Listeners[0].Backends)
 	check("a private port", addrPort("192.168.0.10:8443"), c.Listeners[1].Bind)
+	check("what holds by default, and without a VIP", []string{ConflictAuto, ""}, []string{c.Listeners[0].PortConflict, c.Listeners[2].PortConflict})
+	check("a port that is taken", addrPort("192.168.0.10:444"), c.Listeners[3].Bind)
 	check("a TCP check's path", "", c.Listeners[1].Check.Path)
 	check("bind", addrPort("0.0.0.0:80"), c.Listeners[2].Bind)
 	check("check", Check{CheckHTTP, "/healthz?verbose", 5 * time.Second, 10 * time.Second, 1, 3, ""}, c.Listeners[2].Check)

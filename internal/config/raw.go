@@ -61,17 +61,18 @@ type rawVIP struct {
 }
 
 type rawListener struct {
-	Name        string         `yaml:"name" need:"apiserver" is:"name"`
-	VIP         string         `yaml:"vip"`
-	Bind        netip.Addr     `yaml:"bind"`
-	Port        int            `yaml:"port" need:"6443" range:"1..65535"`
-	PrivatePort int            `yaml:"privatePort" range:"1..65535"`
-	Balance     string         `yaml:"balance" default:"roundrobin" oneof:"roundrobin|leastconn|random2|source" later:"true"`
-	Backends    rawBackends    `yaml:"backends" need:"{peers: true, port: 6443}"`
-	Check       rawCheck       `yaml:"check"`
-	Timeouts    rawTimeouts    `yaml:"timeouts"`
-	Limits      rawLimits      `yaml:"limits"`
-	Allow       []netip.Prefix `yaml:"allow"`
+	Name         string         `yaml:"name" need:"apiserver" is:"name"`
+	VIP          string         `yaml:"vip"`
+	Bind         netip.Addr     `yaml:"bind"`
+	Port         int            `yaml:"port" need:"6443" range:"1..65535"`
+	PrivatePort  int            `yaml:"privatePort" range:"1..65535"`
+	PortConflict string         `yaml:"portConflict" default:"auto" oneof:"auto|dnat|fail"`
+	Balance      string         `yaml:"balance" default:"roundrobin" oneof:"roundrobin|leastconn|random2|source" later:"true"`
+	Backends     rawBackends    `yaml:"backends" need:"{peers: true, port: 6443}"`
+	Check        rawCheck       `yaml:"check"`
+	Timeouts     rawTimeouts    `yaml:"timeouts"`
+	Limits       rawLimits      `yaml:"limits"`
+	Allow        []netip.Prefix `yaml:"allow"`
 }
 
 type rawBackends struct {

@@ -76,6 +76,9 @@ type Listener struct {
 	// Bind is where the socket is: VIP:privatePort, to which kshalb's own
 	// nftables rule sends Address; or the same as Address.
 	Bind netip.AddrPort
+	// PortConflict is what is done about others that have, or will want, the
+	// port of a VIP: ConflictAuto, ConflictDNAT or ConflictFail; "" without a VIP.
+	PortConflict string
 
 	Backends    []netip.AddrPort // at least one, unique, in the file's order
 	OfPeers     bool             // Backends are the peers that are no witnesses
@@ -84,6 +87,19 @@ type Listener struct {
 	Connections int            // at most so many at a time; 0 is no limit
 	Allow       []netip.Prefix // sources that may connect, masked; empty is everybody
 }
+
+// The ways of a listener of a VIP to its port.
+const (
+	// ConflictAuto is ConflictDNAT, but for a port that another process has on
+	// all addresses and shares: then the socket is at Address, too.
+	ConflictAuto = "auto"
+	// ConflictDNAT leaves the port alone: the socket is at Bind, and a redirect
+	// brings Address there.
+	ConflictDNAT = "dnat"
+	// ConflictFail takes the port: Bind is Address, and a start fails when
+	// somebody has it.
+	ConflictFail = "fail"
+)
 
 // Check is how a listener's backends are probed. Probes of a backend never
 // overlap: when Timeout is longer than Interval, the next one waits.

@@ -23,6 +23,9 @@ func (d *decoder) listeners(raws []rawListener, c *Config) []Listener {
 			Check: d.check(at+".check", raw.Check), Timeouts: Timeouts(raw.Timeouts),
 		}
 		l.Address, l.Bind = d.place(at, raw, c)
+		if l.VIP != "" {
+			l.PortConflict = raw.PortConflict
+		}
 		if raw.PrivatePort == defaultPrivate(raw.Port) {
 			raws[i].PrivatePort = 0 // Diff is to see the default as one
 		}
@@ -70,6 +73,11 @@ func (d *decoder) placeAtVIP(at string, raw rawListener, vips []VIP) (address, b
 	address = netip.AddrPortFrom(vips[i].Address, uint16(raw.Port))
 	private := raw.PrivatePort
 	switch {
+	case raw.PortConflict == ConflictFail:
+		if d.given[at+".privatePort"] {
+			d.report(at+".privatePort", "contradicts portConflict: fail, which binds the port itself; keep one of them")
+		}
+		return address, address
 	case raw.Port == 0: // reported before
 	case private == raw.Port:
 		d.report(at+".privatePort", "%d is the port itself, which an apiserver of this host may need; write another or leave it out", private)
@@ -95,8 +103,10 @@ func (d *decoder) placeHere(at string, raw rawListener, vips []VIP) (address, bi
 			d.report(at+".bind", "%s is a VIP; write vip: %s instead", raw.Bind, v.Name)
 		}
 	}
-	if d.given[at+".privatePort"] {
-		d.report(at+".privatePort", "goes with vip only; leave it out")
+	for _, key := range []string{".privatePort", ".portConflict"} {
+		if d.given[at+key] {
+			d.report(at+key, "goes with vip only; leave it out")
+		}
 	}
 	address = netip.AddrPortFrom(raw.Bind, uint16(raw.Port))
 	return address, address

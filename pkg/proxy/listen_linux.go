@@ -20,8 +20,13 @@ func listen(cfg Config, n int) (sockets []int32, err error) {
 		}
 	}()
 	at := netip.AddrPortFrom(cfg.Bind.Addr().Unmap(), cfg.Bind.Port())
+	if cfg.Share {
+		if err := shared(cfg, at); err != nil {
+			return nil, err
+		}
+	}
 	for range n {
-		fd, err := bound(cfg, at, len(sockets) > 0)
+		fd, err := bound(cfg, at, cfg.Share || len(sockets) > 0)
 		if errors.Is(err, unix.EAFNOSUPPORT) && at.Addr() == netip.IPv6Unspecified() {
 			// [::] is everybody, also on a host without IPv6.
 			at = netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port())
@@ -39,6 +44,20 @@ func listen(cfg Config, n int) (sockets []int32, err error) {
 		}
 	}
 	return sockets, nil
+}
+
+// shared returns nil when somebody has the port of at: what is bound without
+// leave to share tells it from a port that nobody has.
+func shared(cfg Config, at netip.AddrPort) error {
+	fd, err := bound(cfg, at, false)
+	switch {
+	case err == nil:
+		closeFD(fd)
+		return ErrNotShared
+	case errors.Is(err, unix.EADDRINUSE):
+		return nil
+	}
+	return err
 }
 
 // bound makes a socket with all its options and binds it. The first of an

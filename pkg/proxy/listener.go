@@ -15,6 +15,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// ErrNotShared says that nobody shares the port of a Listener that is to share
+// it.
+var ErrNotShared = errors.New("nobody has the port who could share it")
+
 // Config is what a Listener does.
 type Config struct {
 	Name string // label of metrics and logs
@@ -25,6 +29,11 @@ type Config struct {
 	// FreeBind allows an address that is not on this host yet (IP_FREEBIND,
 	// IPV6_FREEBIND): standbys wait on the VIP before they hold it.
 	FreeBind bool
+	// Share binds beside a socket that another process of the same user listens
+	// on with SO_REUSEPORT, on all addresses: Bind is the more specific one and
+	// gets all its clients. Without such a socket Listen fails with ErrNotShared,
+	// since then nobody's leave is known for the next one who wants the port.
+	Share bool
 
 	Timeouts Timeouts
 
@@ -125,7 +134,7 @@ func NewListener(cfg Config, pool *Pool, loops *Loops, log *slog.Logger, m *Metr
 // opened is closed by Run only, with a context that has ended if need be.
 //
 // The error names the address and what can be done; it matches the system
-// call's (syscall.EADDRINUSE, EADDRNOTAVAIL, EACCES).
+// call's (syscall.EADDRINUSE, EADDRNOTAVAIL, EACCES), or ErrNotShared.
 func (l *Listener) Listen() error {
 	if l.open.Load() != nil {
 		return fmt.Errorf("listen on %s: listener %s is open already", l.cfg.Bind, l.cfg.Name)

@@ -80,6 +80,8 @@ func (f *fakeHost) remove() error {
 	return nil
 }
 
+func (f *fakeHost) setRedirects(to []Redirect) { _ = f.call(fmt.Sprint("redirects ", to)) }
+
 func (f *fakeHost) redirect(deadline time.Time) error {
 	if err := f.call("redirect", deadline); err != nil {
 		return err

@@ -27,6 +27,8 @@ type holder struct {
 	lifetime time.Duration
 	refresh  time.Duration
 
+	redirects []Redirect
+
 	term     uint64
 	attempt  uint64    // what the fence is, or is to be, switched to
 	deadline time.Time // zero: not to be held
@@ -47,7 +49,7 @@ type holder struct {
 }
 
 func newHolder(m *Manager) *holder {
-	return &holder{host: m.host, fence: &m.fence, log: m.log, sent: m.sent, lifetime: m.cfg.Lifetime, refresh: m.cfg.Refresh}
+	return &holder{host: m.host, fence: &m.fence, log: m.log, sent: m.sent, lifetime: m.cfg.Lifetime, refresh: m.cfg.Refresh, redirects: m.cfg.Redirects}
 }
 
 // hold takes the VIP or extends the time that it is held.

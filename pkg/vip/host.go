@@ -30,6 +30,8 @@ type host interface {
 	// it was not there.
 	assign(l link, deadline time.Time) (added bool, err error)
 	remove() error
+	// setRedirects says what redirect is to put in place from now on.
+	setRedirects([]Redirect)
 	redirect(deadline time.Time) error
 	unredirect() error
 	fencer

@@ -49,16 +49,21 @@ type Manager struct {
 	conflicts func()        // counts one
 	wake      chan struct{} // one slot: something is in the mailbox
 
-	mu      sync.Mutex // guards the fields below; never held during a kernel call
-	running bool
-	order   order        // the newest Hold that Run has not seen; zero: none
-	anew    bool         // an Announce that Run has not seen
-	again   bool         // a Recheck that Run has not seen
-	settle  bool         // a Settle that Run has not seen
-	waiters []chan error // Withdraws that Run has not answered
-	status  Status
-
+	mu       sync.Mutex // guards the fields below; never held during a kernel call
+	running  bool
+	mail     mail
+	waiters  []chan error // Withdraws that Run has not answered
+	status   Status
 	obstacle error // why the VIP must not be taken for the first time
+}
+
+// mail is what Run has been told and not yet seen.
+type mail struct {
+	order     order       // the newest Hold; zero: none
+	anew      bool        // an Announce
+	again     bool        // a Recheck
+	settle    bool        // a Settle
+	redirects *[]Redirect // of a SetRedirects; nil: none
 }
 
 // order is what one Hold asks for.
@@ -138,10 +143,10 @@ func (m *Manager) Arm(attempt uint64, lease time.Duration) (linger time.Duration
 func (m *Manager) Hold(term, attempt uint64, deadline time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.waiters) > 0 || !deadline.After(m.order.deadline) {
+	if len(m.waiters) > 0 || !deadline.After(m.mail.order.deadline) {
 		return
 	}
-	m.order = order{term, attempt, deadline}
+	m.mail.order = order{term, attempt, deadline}
 	m.poke()
 }
 
@@ -150,7 +155,7 @@ func (m *Manager) Hold(term, attempt uint64, deadline time.Time) {
 func (m *Manager) Announce() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.anew = true
+	m.mail.anew = true
 	m.poke()
 }
 
@@ -161,7 +166,7 @@ func (m *Manager) Announce() {
 func (m *Manager) Recheck() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.again = true
+	m.mail.again = true
 	m.poke()
 }
 
@@ -171,7 +176,7 @@ func (m *Manager) Recheck() {
 func (m *Manager) Settle() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.settle = true
+	m.mail.settle = true
 	m.poke()
 }
 
@@ -200,7 +205,7 @@ func (m *Manager) Withdraw(ctx context.Context) error {
 func (m *Manager) enqueue() (done chan error, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.order = order{}
+	m.mail.order = order{}
 	if !m.running {
 		return nil, false
 	}
@@ -292,22 +297,25 @@ func (m *Manager) start() error {
 // done, so that no Hold slips in between.
 func (m *Manager) answer(h *holder, n *neighbours) {
 	m.mu.Lock()
-	o, anew, again, settle, waiters := m.order, m.anew, m.again, m.settle, m.waiters
-	m.order, m.anew, m.again, m.settle = order{}, false, false, false
+	got, waiters := m.mail, m.waiters
+	m.mail = mail{}
 	m.mu.Unlock()
 
-	if again {
+	if got.again {
 		n.follow(m)
 	}
-	if settle || o != (order{}) {
+	if got.settle || got.order != (order{}) {
 		n.judge.lift()
 	}
+	if got.redirects != nil {
+		h.redirectAnew(*got.redirects)
+	}
 	if len(waiters) == 0 {
-		h.hold(o)
-		if again {
+		h.hold(got.order)
+		if got.again {
 			h.recheck()
 		}
-		if anew {
+		if got.anew {
 			h.announceAnew()
 		}
 		return
@@ -342,7 +350,7 @@ func (m *Manager) stop(h *holder, n *neighbours) error {
 	for _, w := range m.waiters {
 		w <- err
 	}
-	m.order, m.anew, m.again, m.waiters, m.running = order{}, false, false, nil, false
+	m.mail, m.waiters, m.running = mail{}, nil, false
 	if err != nil {
 		return fmt.Errorf("withdraw VIP %s: %w", m.name, err)
 	}

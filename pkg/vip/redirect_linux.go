@@ -46,6 +46,8 @@ func (r *redirects) table() *nftables.Table {
 	return &nftables.Table{Family: nftables.TableFamilyINet, Name: r.name}
 }
 
+func (r *redirects) setRedirects(to []Redirect) { r.redirects = to }
+
 // redirect puts the rules in place, in a table that starts empty.
 func (r *redirects) redirect(deadline time.Time) error {
 	if len(r.redirects) == 0 {
@@ -151,12 +153,14 @@ func (r *redirects) chain(hook *nftables.ChainHook) {
 
 // dnat is
 //
-//	ip daddr VIP tcp dport PORT fib daddr type local dnat ip to VIP:TO
+//	ip daddr VIP tcp dport PORT tcp flags & (fin|syn|rst|ack) == syn fib daddr type local dnat ip to VIP:TO
 //
 // or the same with ip6.
 //
 // Without the address on this host the fib matches nothing, so that a table
-// that stays behind does nothing.
+// that stays behind does nothing. Connections that are there when the table comes
+// go on where they are: conntrack, if it begins with the table, takes their next
+// packet for the first of a new one (nf_conntrack_tcp_loose).
 func dnat(vip netip.Addr, to Redirect) []expr.Any {
 	port := func(p uint16) []byte { return binary.BigEndian.AppendUint16(nil, p) }
 	equal := func(data []byte) expr.Any { return &expr.Cmp{Register: 1, Op: expr.CmpOpEq, Data: data} }
@@ -173,6 +177,9 @@ func dnat(vip netip.Addr, to Redirect) []expr.Any {
 		equal([]byte{unix.IPPROTO_TCP}),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
 		equal(port(to.Port)),
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{0x17}, Xor: []byte{0}}, // fin, syn, rst, ack
+		equal([]byte{0x02}), // syn
 		&expr.Fib{Register: 1, FlagDADDR: true, ResultADDRTYPE: true},
 		equal(binary.NativeEndian.AppendUint32(nil, unix.RTN_LOCAL)),
 		&expr.Immediate{Register: 1, Data: vip.AsSlice()},

@@ -40,6 +40,7 @@ type controlPlane struct {
 	*cluster.Cluster
 
 	etcd, apiserver string
+	running         map[string]*lab.Process // the apiserver of each master
 }
 
 // startup is what the whole start may take on a busy machine; an idle one needs
@@ -48,7 +49,7 @@ const startup = 3 * time.Minute
 
 func start(t *testing.T) *controlPlane {
 	t.Helper()
-	p := &controlPlane{etcd: program(t, "KSHALB_E2E_ETCD"), apiserver: program(t, "KSHALB_E2E_APISERVER")}
+	p := &controlPlane{etcd: program(t, "KSHALB_E2E_ETCD"), apiserver: program(t, "KSHALB_E2E_APISERVER"), running: make(map[string]*lab.Process)}
 	var err error
 	p.Cluster, err = cluster.New(labtest.New(t), kshalb)
 	must(t, err)
@@ -108,7 +109,7 @@ func (p *controlPlane) writeServiceAccountKey() error {
 	return pair.Write(p.serviceAccountKey())
 }
 
-func (p *controlPlane) startAPIServer(m *cluster.Master) error {
+func (p *controlPlane) startAPIServer(m *cluster.Master, more ...string) error {
 	pair, err := m.Certificate(pki.Names{
 		DNS: []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc"},
 		IPs: []netip.Addr{netip.MustParseAddr("10.96.0.1")},
@@ -120,15 +121,15 @@ func (p *controlPlane) startAPIServer(m *cluster.Master) error {
 	if err := pair.Write(prefix); err != nil {
 		return err
 	}
-	_, err = m.Host.Start(lab.Spec{Name: "kube-apiserver", Path: p.apiserver, Args: []string{
-		"--bind-address=0.0.0.0", fmt.Sprintf("--secure-port=%d", cluster.Port),
+	p.running[m.Name()], err = m.Host.Start(lab.Spec{Name: "kube-apiserver", Path: p.apiserver, Args: append([]string{
+		"--bind-address=::", fmt.Sprintf("--secure-port=%d", cluster.Port),
 		"--advertise-address=" + m.Addr().String(), "--etcd-servers=http://127.0.0.1:2379",
 		"--tls-cert-file=" + prefix + ".crt", "--tls-private-key-file=" + prefix + ".key",
 		"--client-ca-file=" + p.CAFile, "--authorization-mode=Node,RBAC",
 		"--service-cluster-ip-range=10.96.0.0/12", "--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + p.serviceAccountKey() + ".crt",
 		"--service-account-signing-key-file=" + p.serviceAccountKey() + ".key",
-	}})
+	}, more...)})
 	return err
 }
 

@@ -51,11 +51,12 @@ type Cluster struct {
 // Options are the parts of the masters' configuration that callers may choose.
 // Each is what stands behind the key of that name in kshalb.yaml, on one line.
 type Options struct {
-	Election string // default {}: kshalb's own timing
-	Backends string // default: the masters' port 6443
-	Check    string // default: HTTPS GET /readyz, with the cluster's CA
-	VIPs     string // default: the one
-	IPv6     bool   // the masters know each other, and the VIP, by such addresses
+	Election     string // default {}: kshalb's own timing
+	Backends     string // default: the masters' port 6443
+	Check        string // default: HTTPS GET /readyz, with the cluster's CA
+	VIPs         string // default: the one
+	IPv6         bool   // the masters know each other, and the VIP, by such addresses
+	PortConflict string // default auto
 }
 
 // New adds the hosts to a lab and writes the configuration of each master. No

@@ -44,6 +44,7 @@ listeners:
 - name: apiserver
   vip: apiserver
   port: {{.Port}}
+  portConflict: {{or .Options.PortConflict "auto"}}
   backends: {{or .Options.Backends (printf "{peers: true, port: %d}" .Port)}}
   check: {{or .Options.Check (printf "{type: https, path: /readyz, caFile: %s}" .CAFile)}}
 admin: {socket: {{.Socket}}, http: {{.HTTP}}}

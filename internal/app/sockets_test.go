@@ -1,0 +1,58 @@
+package app
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestWhoListens(t *testing.T) {
+	comm, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Skip(err)
+	}
+	self := strings.TrimSpace(string(comm)) + " (process "
+	local4, local6 := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::1")
+	for _, tc := range []struct {
+		network, at string
+		asked       netip.Addr
+		has         string // what it is seen to have; "": not seen
+		onAll       bool
+	}{
+		{"tcp4", "127.0.0.1:0", local4, "127.0.0.1:", false},
+		{"tcp4", "0.0.0.0:0", local4, "0.0.0.0:", true},
+		{"tcp4", "0.0.0.0:0", local6, "", false},
+		{"tcp", "[::]:0", local4, "[::]:", true},
+		{"tcp", "[::]:0", local6, "[::]:", true},
+		{"tcp6", "[::]:0", local6, "[::]:", true},
+		{"tcp6", "[::]:0", local4, "", false}, // IPV6_V6ONLY
+	} {
+		ln, err := net.Listen(tc.network, tc.at)
+		if err != nil {
+			t.Logf("no %s %s here: %v", tc.network, tc.at, err)
+			continue
+		}
+		at := netip.AddrPortFrom(tc.asked, netip.MustParseAddrPort(ln.Addr().String()).Port())
+		if got := whoHas(at); (got == "") != (tc.has == "") || !strings.HasPrefix(got, self) && got != "" || !strings.Contains(got, tc.has) {
+			t.Errorf("%s %s: who has %s is %q, want %s... has %s", tc.network, tc.at, at, got, self, tc.has)
+		}
+		if _, err := onAll(tc.asked, at.Port()); (err == nil) != tc.onAll || err != nil && !errors.Is(err, errNobody) {
+			t.Errorf("%s %s: on all addresses of %s's family: %v, want %v", tc.network, tc.at, tc.asked, err, tc.onAll)
+		}
+		ln.Close()
+		if _, err := listenerOf(at); !errors.Is(err, errNobody) {
+			t.Errorf("nobody listens, but the error is %v", err)
+		}
+	}
+}
+
+func BenchmarkWhoListens(b *testing.B) {
+	for b.Loop() {
+		if _, err := onAll(nowhere4, 1); !errors.Is(err, errNobody) {
+			b.Fatal(err)
+		}
+	}
+}
