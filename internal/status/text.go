@@ -25,6 +25,7 @@ func (n Node) WriteText(w io.Writer, now time.Time) error {
 			v.State, v.leaseText(), v.fenceText(), cmp.Or(v.Reason, "-"))
 	}
 	n.writeMissingFences(t)
+	n.writeConflicts(t, now)
 	if len(n.Peers) > 0 {
 		fmt.Fprintln(t, "\nPEER\tADDRESS\tSTATE")
 	}
@@ -47,6 +48,20 @@ func (n Node) writeMissingFences(w io.Writer) {
 			if f.Reason != "" {
 				fmt.Fprintf(w, "%s has no fence of layer %s here: %s\n", v.Name, f.Layer, f.Reason)
 			}
+		}
+	}
+}
+
+// writeConflicts says who else claims an address.
+func (n Node) writeConflicts(w io.Writer, now time.Time) {
+	for _, v := range n.VIPs {
+		if c := v.Conflict; c != nil {
+			who := ""
+			if c.Who != "" {
+				who = " (" + c.Who + ")"
+			}
+			fmt.Fprintf(w, "%s is also claimed by %s%s, first %s ago and last %s ago\n", v.Name, c.MAC, who,
+				now.Sub(c.Since).Round(time.Second), now.Sub(c.Last).Round(time.Second))
 		}
 	}
 }

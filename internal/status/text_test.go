@@ -42,7 +42,8 @@ var nodes = map[string]Node{
 		Name: "master2", Cluster: "kshalb", Version: "v0.1.0", Started: ago(time.Second), Reason: "its vote is silent after the start",
 		VIPs: []VIP{{
 			Name: "apiserver", Address: "192.168.0.10", State: "silent", Reason: "another node holds it",
-			Fence: []Fence{{Layer: "deadline"}, {Layer: "kernel", Reason: "this kernel has no nf_tables"}, {Layer: "lifetime"}},
+			Fence:    []Fence{{Layer: "deadline"}, {Layer: "kernel", Reason: "this kernel has no nf_tables"}, {Layer: "lifetime"}},
+			Conflict: &Conflict{MAC: "00:00:5e:00:01:33", Who: "a VRRP router with VRID 51, a keepalived perhaps", Since: ago(time.Minute), Last: ago(2 * time.Second)},
 		}},
 		Peers: []Peer{{Name: "master1", Address: "192.168.0.1", State: "unknown"}, {Name: "master2", Address: "192.168.0.2", State: "self"}},
 		Listeners: []Listener{{

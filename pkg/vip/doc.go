@@ -1,5 +1,5 @@
-// Package vip floats one virtual IPv4 address on this host for exactly as long
-// as it is told.
+// Package vip floats one virtual address, IPv4 or IPv6, on this host for exactly
+// as long as it is told.
 //
 // A [Manager] is told to hold an address until a deadline ([Manager.Hold]),
 // never simply to have it. Before anybody is asked for that lease, the kernel is
@@ -26,7 +26,7 @@
 //  3. The kernel lets go by itself. The address carries a lifetime in whole
 //     seconds, started anew by each Hold that extends; a daemon that is killed
 //     or frozen renews nothing, and [Linger] bounds how long the address may
-//     outlive the last renewal. Its preferred lifetime is zero, because with an
+//     outlive the last renewal (but see there on IPv4). Its preferred lifetime is zero, because with an
 //     infinite one Linux may look at the address up to two minutes late
 //     (net/ipv4/devinet.c, check_lifetime). This is fence layer 3, "lifetime".
 //  4. Taking goes redirect, address, fence, announcements. Letting go goes
@@ -42,11 +42,17 @@
 //     behind, it keeps no client on this host from the address on another one.
 //  6. Only what is marked as ours is touched. An address is ours by its
 //     [Proto], or, on kernels older than 5.18, which do not keep it, by label,
-//     prefix and lifetimes together; a table by the prefix [TablePrefix] or
-//     [FencePrefix] of its name. The VIP is always a /32, so it is never the primary or the
+//     prefix and lifetimes together (IPv4 only); a table by the prefix [TablePrefix] or
+//     [FencePrefix] of its name. The VIP is always a /32 or /128, so it is never the primary or the
 //     secondary of another address. When somebody else has put the address on
 //     this host, taking it fails with [ErrForeign] and theirs stays as it is.
-//  7. Nothing runs while nothing is held: no polling, no timer.
+//  7. It is where it belongs: whoever hears the kernel tell of a change ([Watch])
+//     calls [Manager.Recheck], and what somebody took away, renamed, made anew or
+//     routed elsewhere is followed at once. Nothing is polled.
+//  8. Nobody else's address is taken: before the first time the neighbours are asked
+//     (RFC 5227), and while a stranger answers, [Manager.Able] says who it is. That
+//     ends for good once a node of the cluster has held the VIP ([Manager.Settle]):
+//     from then on strangers are contradicted, and told of.
 //
 // Between the look at the deadline in rule 1 and the kernel call after it, a
 // process can be paused for longer than the lease, and then add or renew an
@@ -65,8 +71,11 @@
 //
 // manager.go is the public face and a mailbox; holder.go owns all state in the
 // one goroutine of [Manager.Run]; fence.go is what that goroutine and Arm, beside
-// it, know of the fence; host.go is the seam between these and the kernel; the
-// *_linux.go files drive one kernel interface each. A further kind of announcement (NDP, a routing protocol) is one more announcer.
+// it, know of the fence; neighbours.go and conflict.go know who else speaks for the
+// VIP, the second without a clock or a socket; host.go is the seam between these and
+// the kernel; the *_linux.go files drive one kernel interface each. A further kind
+// of announcement, such as a routing protocol's, is one more announcer in the list
+// that host_linux.go makes.
 //
 // # What it never does
 //
