@@ -360,12 +360,12 @@ func (m *Manager) stop(h *holder, n *neighbours) error {
 // publish lets others know what is in place, and wakes those who wait for trouble
 // to come or go.
 func (m *Manager) publish(h *holder, n *neighbours) {
+	s, obstacle := h.status(), n.judge.obstacle(time.Now())
+	s.Conflict = n.judge.conflict(time.Now())
 	m.mu.Lock()
-	was, obstacle := m.status, m.obstacle
-	m.status, m.obstacle = h.status(), n.judge.obstacle(time.Now())
-	m.status.Conflict = n.judge.conflict(time.Now())
-	changed := (m.status.Err == nil) != (was.Err == nil) || m.status.Interface != was.Interface ||
+	changed := (m.status.Err == nil) != (s.Err == nil) || m.status.Interface != s.Interface ||
 		(m.obstacle == nil) != (obstacle == nil) || errors.Is(m.obstacle, ErrAsking) != errors.Is(obstacle, ErrAsking)
+	m.status, m.obstacle = s, obstacle
 	m.mu.Unlock()
 	if changed && m.cfg.Changed != nil {
 		m.cfg.Changed()
