@@ -112,11 +112,15 @@ func (a *App) newParts(m metrics) error {
 		}
 		a.services = append(a.services, s)
 	}
+	if a.self.Witness || len(a.cfg.VIPs) == 0 {
+		return nil
+	}
+	fence, err := newFence(a.cfg, a.log)
+	if err != nil {
+		return err
+	}
 	for _, v := range a.cfg.VIPs {
-		if a.self.Witness {
-			break
-		}
-		f, err := newFloat(v, a.cfg.Election.Lease, a.services, m, a.log)
+		f, err := newFloat(v, a.cfg.Election.Lease, a.services, fence, m, a.log)
 		if err != nil {
 			return err
 		}

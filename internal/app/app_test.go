@@ -262,7 +262,12 @@ func TestStatusOfAVIP(t *testing.T) {
 func TestFenceHasThreeLayers(t *testing.T) {
 	cfg := config.VIP{Name: "v", Address: netip.MustParseAddr("192.0.2.10")}
 	m := metrics{vip: vip.NewMetrics(prometheus.NewRegistry())}
-	f, err := newFloat(cfg, time.Second, nil, m, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	fence, err := vip.NewFence(vip.FenceConfig{VIPs: map[string]netip.Addr{"v": cfg.Address}, Lifetime: time.Second}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := newFloat(cfg, time.Second, nil, fence, m, log)
 	if err != nil {
 		t.Fatal(err)
 	}

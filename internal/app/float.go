@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -27,7 +28,16 @@ func lifetime(lease time.Duration) time.Duration {
 	return max((lease+time.Second-1)/time.Second, 1) * time.Second
 }
 
-func newFloat(cfg config.VIP, lease time.Duration, services []*service, m metrics, log *slog.Logger) (*float, error) {
+// newFence returns what stands before all VIPs.
+func newFence(cfg *config.Config, log *slog.Logger) (*vip.Fence, error) {
+	all := vip.FenceConfig{VIPs: map[string]netip.Addr{}, Lifetime: lifetime(cfg.Election.Lease)}
+	for _, v := range cfg.VIPs {
+		all.VIPs[v.Name] = v.Address
+	}
+	return vip.NewFence(all, log)
+}
+
+func newFloat(cfg config.VIP, lease time.Duration, services []*service, fence *vip.Fence, m metrics, log *slog.Logger) (*float, error) {
 	f := &float{cfg: cfg, lease: lease, recheck: make(chan struct{}, 1)}
 	var redirects []vip.Redirect
 	for _, s := range services {
@@ -39,7 +49,7 @@ func newFloat(cfg config.VIP, lease time.Duration, services []*service, m metric
 	manager, err := vip.New(vip.Config{
 		Name: cfg.Name, Address: cfg.Address, Interface: cfg.Interface,
 		Lifetime: lifetime(lease), Redirects: redirects,
-	}, log, m.vip)
+	}, fence, log, m.vip)
 	f.manager = manager
 	return f, err
 }

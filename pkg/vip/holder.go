@@ -21,7 +21,7 @@ type undo struct {
 // what comes next.
 type holder struct {
 	host     host
-	fence    *fence
+	fence    *part
 	log      *slog.Logger
 	sent     func(frames int)
 	lifetime time.Duration
@@ -46,7 +46,7 @@ type holder struct {
 }
 
 func newHolder(m *Manager) *holder {
-	return &holder{host: m.host, fence: &m.fence, log: m.log, sent: m.sent, lifetime: m.cfg.Lifetime}
+	return &holder{host: m.host, fence: m.fence, log: m.log, sent: m.sent, lifetime: m.cfg.Lifetime}
 }
 
 // hold takes the VIP or extends the time that it is held.

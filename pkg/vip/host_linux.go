@@ -6,7 +6,6 @@ import "fmt"
 type linuxHost struct {
 	*addresses
 	*redirects
-	*fences
 	*arpAnnouncer
 	cfg Config
 }
@@ -15,7 +14,6 @@ func newHost(cfg Config) *linuxHost {
 	return &linuxHost{
 		addresses:    &addresses{vip: cfg.Address, lifetime: cfg.Lifetime},
 		redirects:    &redirects{name: TablePrefix + cfg.Name, vip: cfg.Address, redirects: cfg.Redirects},
-		fences:       newFences(cfg),
 		arpAnnouncer: &arpAnnouncer{vip: cfg.Address},
 		cfg:          cfg,
 	}
@@ -35,5 +33,4 @@ func (h *linuxHost) able() (link, error) {
 func (h *linuxHost) close() {
 	h.hangUp()
 	h.release()
-	h.fences.close()
 }

@@ -48,7 +48,7 @@ func (n namespace) do(t *testing.T, f func() error) {
 	}
 }
 
-func newNamespace(t *testing.T) namespace {
+func newNamespace(t testing.TB) namespace {
 	t.Helper()
 	var n namespace
 	made := make(chan error, 1)
