@@ -71,11 +71,11 @@ func egressName(l link) string { return fmt.Sprintf("egress-%d-%s", l.index, l.n
 // number and name may come again.
 func (f *fences) addEgress(t *transaction, l link) {
 	const netdev = unix.NFPROTO_NETDEV
-	t.addChain(netdev, FencePrefix, egressName(l),
+	t.addChain(netdev, egressName(l),
 		hook(unix.NF_NETDEV_EGRESS, textAttr(unix.NFTA_HOOK_DEV, l.name)), textAttr(unix.NFTA_CHAIN_TYPE, "filter"))
-	t.removeRules(netdev, FencePrefix, egressName(l))
+	t.removeRules(netdev, egressName(l))
 	for _, g := range f.announcements() {
-		t.addRule(netdev, FencePrefix, egressName(l), g.asked())
+		t.addRule(netdev, egressName(l), g.asked())
 	}
 }
 
@@ -83,12 +83,12 @@ func (f *fences) addEgress(t *transaction, l link) {
 // taken it away with its interface, so it is added first.
 func (t *transaction) removeEgress(l link) {
 	const netdev = unix.NFPROTO_NETDEV
-	t.addChain(netdev, FencePrefix, egressName(l))
-	t.removeRules(netdev, FencePrefix, egressName(l))
+	t.addChain(netdev, egressName(l))
+	t.removeRules(netdev, egressName(l))
 	t.add(unix.NFT_MSG_DELCHAIN, 0, netdev,
 		textAttr(unix.NFTA_CHAIN_TABLE, FencePrefix), textAttr(unix.NFTA_CHAIN_NAME, egressName(l)))
 }
 
-func (t *transaction) removeRules(family byte, table, chain string) {
-	t.add(unix.NFT_MSG_DELRULE, 0, family, textAttr(unix.NFTA_RULE_TABLE, table), textAttr(unix.NFTA_RULE_CHAIN, chain))
+func (t *transaction) removeRules(family byte, chain string) {
+	t.add(unix.NFT_MSG_DELRULE, 0, family, textAttr(unix.NFTA_RULE_TABLE, FencePrefix), textAttr(unix.NFTA_RULE_CHAIN, chain))
 }

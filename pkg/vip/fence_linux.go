@@ -159,7 +159,7 @@ func (f *fences) armed(attempts map[string]uint64, lease time.Duration) *transac
 	}
 	var t transaction
 	for _, family := range f.families {
-		t.addElements(family, FencePrefix, armedSet, unix.NLM_F_CREATE|unix.NLM_F_EXCL, all)
+		t.addElements(family, armedSet, unix.NLM_F_CREATE|unix.NLM_F_EXCL, all)
 	}
 	return &t
 }
@@ -178,7 +178,7 @@ func (f *fences) unfence() error {
 	}
 	var t transaction
 	for _, family := range f.families {
-		t.removeTable(family, FencePrefix)
+		t.removeTable(family)
 	}
 	if err := f.socket.commit(&t); err != nil {
 		return explainFence("remove", err)

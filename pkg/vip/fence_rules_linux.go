@@ -67,7 +67,7 @@ type hooked struct {
 func (f *fences) closed(families []byte, flags uint32) *transaction {
 	var t transaction
 	for _, family := range families {
-		t.removeTable(family, FencePrefix)
+		t.removeTable(family)
 		t.add(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, family,
 			textAttr(unix.NFTA_TABLE_NAME, FencePrefix), uint32Attr(unix.NFTA_TABLE_FLAGS, flags))
 		f.addSets(&t, family)
@@ -76,9 +76,9 @@ func (f *fences) closed(families []byte, flags uint32) *transaction {
 		}
 		for _, h := range f.hooks(family) {
 			t.addKinds(family, h.kinds)
-			t.addChain(family, FencePrefix, h.name, hook(h.hook), textAttr(unix.NFTA_CHAIN_TYPE, "filter"))
+			t.addChain(family, h.name, hook(h.hook), textAttr(unix.NFTA_CHAIN_TYPE, "filter"))
 			for _, g := range h.kinds {
-				t.addRule(family, FencePrefix, h.name, g.asked())
+				t.addRule(family, h.name, g.asked())
 			}
 		}
 	}
@@ -87,14 +87,14 @@ func (f *fences) closed(families []byte, flags uint32) *transaction {
 
 // addSets adds the sets of a table, and what never changes in them.
 func (f *fences) addSets(t *transaction, family byte) {
-	t.addSet(family, FencePrefix, set{name: armedSet, key: []datatype{mark, mark}, flags: unix.NFT_SET_TIMEOUT})
-	t.addSet(family, FencePrefix, set{name: onMap, key: []datatype{mark}, flags: unix.NFT_SET_MAP})
+	t.addSet(family, set{name: armedSet, key: []datatype{mark, mark}, flags: unix.NFT_SET_TIMEOUT})
+	t.addSet(family, set{name: onMap, key: []datatype{mark}, flags: unix.NFT_SET_MAP})
 	for _, v := range f.versions() {
-		t.addSet(family, FencePrefix, set{name: v.vips, key: []datatype{v.address}, flags: unix.NFT_SET_MAP})
-		t.addElements(family, FencePrefix, v.vips, unix.NLM_F_CREATE, v.numbered)
+		t.addSet(family, set{name: v.vips, key: []datatype{v.address}, flags: unix.NFT_SET_MAP})
+		t.addElements(family, v.vips, unix.NLM_F_CREATE, v.numbered)
 		if family == unix.NFPROTO_ARP && v.vips == vips4Map {
-			t.addSet(family, FencePrefix, set{name: announcedSet, key: []datatype{ipv4Address, ipv4Address}})
-			t.addElements(family, FencePrefix, announcedSet, unix.NLM_F_CREATE, v.twice)
+			t.addSet(family, set{name: announcedSet, key: []datatype{ipv4Address, ipv4Address}})
+			t.addElements(family, announcedSet, unix.NLM_F_CREATE, v.twice)
 		}
 	}
 }
@@ -131,15 +131,15 @@ func (f *fences) versions() []version {
 // the rule before the last.
 func (t *transaction) addKinds(family byte, kinds []guarded) {
 	for _, g := range kinds {
-		t.addChain(family, FencePrefix, g.name)
+		t.addChain(family, g.name)
 		for _, rule := range g.passes {
-			t.addRule(family, FencePrefix, g.name, append(rule, &expr.Verdict{Kind: expr.VerdictReturn}))
+			t.addRule(family, g.name, append(rule, &expr.Verdict{Kind: expr.VerdictReturn}))
 		}
-		t.addRule(family, FencePrefix, g.name, append(g.number(),
+		t.addRule(family, g.name, append(g.number(),
 			&expr.Lookup{SourceRegister: vipReg, DestRegister: attemptReg, IsDestRegSet: true, SetName: onMap},
 			&expr.Lookup{SourceRegister: vipReg, SetName: armedSet},
 			&expr.Verdict{Kind: expr.VerdictReturn}))
-		t.addRule(family, FencePrefix, g.name, []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}})
+		t.addRule(family, g.name, []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}})
 	}
 }
 

@@ -135,9 +135,9 @@ func (f *fences) commitOn() error {
 	}
 	var t transaction
 	for _, family := range f.families {
-		t.flushSet(family, FencePrefix, onMap)
+		t.flushSet(family, onMap)
 		if len(all) > 0 {
-			t.addElements(family, FencePrefix, onMap, unix.NLM_F_CREATE, all)
+			t.addElements(family, onMap, unix.NLM_F_CREATE, all)
 		}
 	}
 	return f.socket.commit(&t)

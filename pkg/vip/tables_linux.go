@@ -32,20 +32,20 @@ type set struct {
 // (nft's include/datatype.h, TYPE_BITS).
 const concatBits = 6
 
-// removeTable removes a table that may be missing: what is not there can't be
-// removed, so it is added first.
-func (t *transaction) removeTable(family byte, name string) {
-	t.add(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, family, textAttr(unix.NFTA_TABLE_NAME, name))
-	t.add(unix.NFT_MSG_DELTABLE, 0, family, textAttr(unix.NFTA_TABLE_NAME, name))
+// removeTable removes a table of a fence that may be missing: what is not there
+// can't be removed, so it is added first.
+func (t *transaction) removeTable(family byte) {
+	t.add(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, family, textAttr(unix.NFTA_TABLE_NAME, FencePrefix))
+	t.add(unix.NFT_MSG_DELTABLE, 0, family, textAttr(unix.NFTA_TABLE_NAME, FencePrefix))
 }
 
-func (t *transaction) addSet(family byte, table string, s set) {
+func (t *transaction) addSet(family byte, s set) {
 	var kind, size uint32
 	for _, k := range s.key {
 		kind, size = kind<<concatBits|k.kind, size+k.size
 	}
 	attrs := []*nl.RtAttr{
-		textAttr(unix.NFTA_SET_TABLE, table), textAttr(unix.NFTA_SET_NAME, s.name),
+		textAttr(unix.NFTA_SET_TABLE, FencePrefix), textAttr(unix.NFTA_SET_NAME, s.name),
 		uint32Attr(unix.NFTA_SET_FLAGS, s.flags), uint32Attr(unix.NFTA_SET_ID, uint32(len(t.requests))),
 		uint32Attr(unix.NFTA_SET_KEY_TYPE, kind), uint32Attr(unix.NFTA_SET_KEY_LEN, size),
 	}
@@ -75,25 +75,25 @@ func (e element) attr() *nl.RtAttr {
 }
 
 // addElements adds elements in one message: one answer when it fails.
-func (t *transaction) addElements(family byte, table, set string, flags int, all []element) {
+func (t *transaction) addElements(family byte, set string, flags int, all []element) {
 	list := make([]*nl.RtAttr, len(all))
 	for i, e := range all {
 		list[i] = e.attr()
 	}
 	t.add(unix.NFT_MSG_NEWSETELEM, flags, family,
-		textAttr(unix.NFTA_SET_ELEM_LIST_TABLE, table), textAttr(unix.NFTA_SET_ELEM_LIST_SET, set),
+		textAttr(unix.NFTA_SET_ELEM_LIST_TABLE, FencePrefix), textAttr(unix.NFTA_SET_ELEM_LIST_SET, set),
 		nested(unix.NFTA_SET_ELEM_LIST_ELEMENTS, list...))
 }
 
 // flushSet removes all elements of a set.
-func (t *transaction) flushSet(family byte, table, set string) {
+func (t *transaction) flushSet(family byte, set string) {
 	t.add(unix.NFT_MSG_DELSETELEM, 0, family,
-		textAttr(unix.NFTA_SET_ELEM_LIST_TABLE, table), textAttr(unix.NFTA_SET_ELEM_LIST_SET, set))
+		textAttr(unix.NFTA_SET_ELEM_LIST_TABLE, FencePrefix), textAttr(unix.NFTA_SET_ELEM_LIST_SET, set))
 }
 
-func (t *transaction) addChain(family byte, table, name string, base ...*nl.RtAttr) {
+func (t *transaction) addChain(family byte, name string, base ...*nl.RtAttr) {
 	t.add(unix.NFT_MSG_NEWCHAIN, unix.NLM_F_CREATE, family,
-		append([]*nl.RtAttr{textAttr(unix.NFTA_CHAIN_TABLE, table), textAttr(unix.NFTA_CHAIN_NAME, name)}, base...)...)
+		append([]*nl.RtAttr{textAttr(unix.NFTA_CHAIN_TABLE, FencePrefix), textAttr(unix.NFTA_CHAIN_NAME, name)}, base...)...)
 }
 
 // hook is where a chain begins, at the priority of ordinary filters: what one
@@ -104,7 +104,7 @@ func hook(number uint32, device ...*nl.RtAttr) *nl.RtAttr {
 		uint32Attr(unix.NFTA_HOOK_PRIORITY, uint32(*nftables.ChainPriorityFilter))}, device...)...)
 }
 
-func (t *transaction) addRule(family byte, table, chain string, rule []expr.Any) {
+func (t *transaction) addRule(family byte, chain string, rule []expr.Any) {
 	var list []*nl.RtAttr
 	for _, e := range rule {
 		b, err := expr.Marshal(family, e)
@@ -112,6 +112,6 @@ func (t *transaction) addRule(family byte, table, chain string, rule []expr.Any)
 		list = append(list, nl.NewRtAttr(unix.NFTA_LIST_ELEM|unix.NLA_F_NESTED, b))
 	}
 	t.add(unix.NFT_MSG_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_APPEND, family,
-		textAttr(unix.NFTA_RULE_TABLE, table), textAttr(unix.NFTA_RULE_CHAIN, chain),
+		textAttr(unix.NFTA_RULE_TABLE, FencePrefix), textAttr(unix.NFTA_RULE_CHAIN, chain),
 		nested(unix.NFTA_RULE_EXPRESSIONS, list...))
 }
