@@ -36,7 +36,8 @@ type App struct {
 	loops    *proxy.Loops
 	services []*service
 	floats   []*float
-	cluster  *cluster // nil when there is no VIP
+	fence    *vip.Fence // before all floats
+	cluster  *cluster   // nil when there is no VIP
 	hardware *hardware
 	stopping atomic.Bool
 	reloads  reloads
@@ -113,11 +114,15 @@ func (a *App) newParts(m metrics) error {
 		}
 		a.services = append(a.services, s)
 	}
+	if a.self.Witness || len(a.cfg.VIPs) == 0 {
+		return nil
+	}
+	var err error
+	if a.fence, err = newFence(a.cfg, a.log); err != nil {
+		return err
+	}
 	for _, v := range a.cfg.VIPs {
-		if a.self.Witness {
-			break
-		}
-		f, err := newFloat(v, a.cfg.Election.Lease, a.services, a.hardware.peer, m, a.log)
+		f, err := a.newFloat(v, m)
 		if err != nil {
 			return err
 		}

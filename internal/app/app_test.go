@@ -262,7 +262,13 @@ func TestStatusOfAVIP(t *testing.T) {
 func TestFenceHasThreeLayers(t *testing.T) {
 	cfg := config.VIP{Name: "v", Address: netip.MustParseAddr("192.0.2.10"), Refresh: time.Minute}
 	m := metrics{vip: vip.NewMetrics(prometheus.NewRegistry())}
-	f, err := newFloat(cfg, time.Second, nil, nil, m, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	a := &App{cfg: &config.Config{VIPs: []config.VIP{cfg}, Election: config.Election{Lease: time.Second}}, hardware: newHardware(), log: log}
+	var err error
+	if a.fence, err = newFence(a.cfg, log); err != nil {
+		t.Fatal(err)
+	}
+	f, err := a.newFloat(cfg, m)
 	if err != nil {
 		t.Fatal(err)
 	}

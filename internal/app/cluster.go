@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"time"
 
@@ -61,20 +60,14 @@ func (a *App) electionVIPs() []election.VIP {
 	return vips
 }
 
-// arm arms the fences of VIPs; nil is a witness, which has none. Of several that
-// linger the longest counts.
-func (a *App) arm() func(map[string]uint64) (time.Duration, error) {
-	if a.self.Witness {
+// arm has the kernel close the fence of some VIPs by itself, a lease from now; nil
+// is a witness, which has none.
+func (a *App) arm() func(attempts map[string]uint64) (linger time.Duration, err error) {
+	if a.fence == nil {
 		return nil
 	}
-	return func(attempts map[string]uint64) (linger time.Duration, err error) {
-		for _, f := range a.floats {
-			if attempt, ok := attempts[f.cfg.Name]; ok {
-				l, failed := f.arm(attempt)
-				linger, err = max(linger, l), errors.Join(err, failed)
-			}
-		}
-		return linger, err
+	return func(attempts map[string]uint64) (time.Duration, error) {
+		return a.fence.Arm(attempts, a.cfg.Election.Lease)
 	}
 }
 

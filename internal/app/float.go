@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -16,7 +16,6 @@ import (
 // float is one VIP with what hangs on it: its manager and its services.
 type float struct {
 	cfg      config.VIP
-	lease    time.Duration
 	manager  *vip.Manager
 	services []*service
 	recheck  chan struct{} // a backend changed
@@ -28,25 +27,29 @@ func lifetime(lease time.Duration) time.Duration {
 	return max((lease+time.Second-1)/time.Second, 1) * time.Second
 }
 
-func newFloat(cfg config.VIP, lease time.Duration, services []*service, peer func(net.HardwareAddr) string, m metrics, log *slog.Logger) (*float, error) {
-	f := &float{cfg: cfg, lease: lease, recheck: make(chan struct{}, 1)}
-	for _, s := range services {
+// newFence returns what stands before all VIPs.
+func newFence(cfg *config.Config, log *slog.Logger) (*vip.Fence, error) {
+	all := vip.FenceConfig{VIPs: map[string]netip.Addr{}, Lifetime: lifetime(cfg.Election.Lease)}
+	for _, v := range cfg.VIPs {
+		all.VIPs[v.Name] = v.Address
+	}
+	return vip.NewFence(all, log)
+}
+
+func (a *App) newFloat(cfg config.VIP, m metrics) (*float, error) {
+	f := &float{cfg: cfg, recheck: make(chan struct{}, 1)}
+	for _, s := range a.services {
 		if s.cfg.VIP == cfg.Name {
 			f.services = append(f.services, s)
 		}
 	}
 	manager, err := vip.New(vip.Config{
 		Name: cfg.Name, Address: cfg.Address, Interface: cfg.Interface,
-		Lifetime: lifetime(lease), Refresh: cfg.Refresh, Redirects: redirects(f.services),
-		Force: cfg.Force, Peer: peer, Changed: f.changed,
-	}, log, m.vip)
+		Lifetime: lifetime(a.cfg.Election.Lease), Refresh: cfg.Refresh, Redirects: redirects(f.services),
+		Force: cfg.Force, Peer: a.hardware.peer, Changed: f.changed,
+	}, a.fence, a.log, m.vip)
 	f.manager = manager
 	return f, err
-}
-
-// arm has the kernel close the fence by itself, a lease from now.
-func (f *float) arm(attempt uint64) (linger time.Duration, err error) {
-	return f.manager.Arm(attempt, f.lease)
 }
 
 func (f *float) hold(l election.Lease) { f.manager.Hold(l.Term, l.Attempt, l.Deadline) }

@@ -19,13 +19,13 @@ import (
 func Cleanup(log *slog.Logger) error {
 	// The redirects first: one that is refused belongs to a daemon that lives, and
 	// so does the address.
-	if err := cleanTables(log, TablePrefix, nftables.TableFamilyINet); err != nil {
+	if err := cleanTables(log, isRedirect, nftables.TableFamilyINet); err != nil {
 		return err
 	}
 	if err := cleanAddresses(log); err != nil {
 		return err
 	}
-	return cleanTables(log, FencePrefix,
+	return cleanTables(log, isFence,
 		nftables.TableFamilyARP, nftables.TableFamilyINet, nftables.TableFamilyNetdev)
 }
 
@@ -48,8 +48,14 @@ func cleanAddresses(log *slog.Logger) error {
 	return errors.Join(errs...)
 }
 
-// cleanTables removes the tables of the families whose names begin with prefix.
-func cleanTables(log *slog.Logger, prefix string, families ...nftables.TableFamily) error {
+func isRedirect(name string) bool { return strings.HasPrefix(name, TablePrefix) }
+
+func isFence(name string) bool {
+	return name == FencePrefix || strings.HasPrefix(name, FencePrefix+"_")
+}
+
+// cleanTables removes the tables of the families whose names are ours.
+func cleanTables(log *slog.Logger, ours func(name string) bool, families ...nftables.TableFamily) error {
 	conn, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("list tables: %w", explain(err))
@@ -63,7 +69,7 @@ func cleanTables(log *slog.Logger, prefix string, families ...nftables.TableFami
 	}
 	var errs []error
 	for _, t := range tables {
-		if !slices.Contains(families, t.Family) || !strings.HasPrefix(t.Name, prefix) {
+		if !slices.Contains(families, t.Family) || !ours(t.Name) {
 			continue
 		}
 		if err := deleteTable(t); err != nil {

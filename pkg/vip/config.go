@@ -60,7 +60,7 @@ func (c Config) validate() error {
 		return fmt.Errorf("address %q is not one of a single host that others reach; give a free one of the hosts' subnet", c.Address)
 	case len(c.Interface) > maxInterface:
 		return fmt.Errorf("interface %q is longer than the %d bytes that Linux allows", c.Interface, maxInterface)
-	case c.Lifetime < time.Second || c.Lifetime > time.Hour || c.Lifetime%time.Second != 0:
+	case !wholeSeconds(c.Lifetime):
 		return fmt.Errorf("lifetime %v must be whole seconds from 1s to 1h", c.Lifetime)
 	case c.Refresh < time.Second || c.Refresh > 10*time.Minute:
 		return fmt.Errorf("refresh %v must be from 1s to 10m", c.Refresh)

@@ -33,7 +33,7 @@ func TestNewRefuses(t *testing.T) {
 	} {
 		cfg := testConfig()
 		change(&cfg)
-		_, err := New(cfg, testLog(), NewMetrics(prometheus.NewRegistry()))
+		_, err := New(cfg, nil, testLog(), NewMetrics(prometheus.NewRegistry()))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New says %v, want %q", err, want)
 		}

@@ -3,7 +3,7 @@
 //
 // A [Manager] is told to hold an address until a deadline ([Manager.Hold]),
 // never simply to have it. Before anybody is asked for that lease, the kernel is
-// told to end it ([Manager.Arm]). While it holds, the host answers for the address:
+// told to end it ([Fence.Arm]). While it holds, the host answers for the address:
 // it is on an interface, neighbours have heard where it is, and connections to
 // chosen ports of it are sent to other ports of it ([Redirect]).
 //
@@ -16,8 +16,8 @@
 //     passed does nothing. This is fence layer 1, "deadline".
 //  2. The kernel falls silent by itself. A packet filter stands before the
 //     address. ARP and Neighbour Discovery for it, on any interface, and packets
-//     to and from it pass only while the attempt that the map "on" names is in
-//     the set "armed". An attempt is armed before the voters are asked, once, for
+//     to and from it pass only while the attempt that the map "on" names for it is
+//     in the set "armed". An attempt is armed before the voters are asked, once, for
 //     the whole lease, and the kernel's own clock takes it out; Hold only moves
 //     "on". So the fence is closed no later than the deadline, and a pause of this
 //     process anywhere, for however long, opens nothing: what it does late, it does
@@ -36,14 +36,16 @@
 //     [Manager.Withdraw] returns after that. A removal that fails is told, and
 //     tried again until it succeeds or the lifetime has certainly passed; a fence
 //     that can't be closed is told, and keeps nothing else from going.
-//  5. The fence stands, closed, from the start of Run until the address is
-//     certainly gone. It outlives a process that is killed, and belongs to one that
+//  5. One [Fence] stands before all VIPs of a process, closed, from before the
+//     first manager runs until each has ended and its address is certainly gone. A
+//     VIP opens by an attempt of its own and closes without the others, but a fence
+//     that has to be built anew is closed for all. It outlives a process that is killed, and belongs to one that
 //     lives: nobody else can flush it (Linux 6.9; before that, Arm mends it). Left
 //     behind, it keeps no client on this host from the address on another one.
 //  6. Only what is marked as ours is touched. An address is ours by its
 //     [Proto], or, on kernels older than 5.18, which do not keep it, by label,
-//     prefix and lifetimes together (IPv4 only); a table by the prefix [TablePrefix] or
-//     [FencePrefix] of its name. The VIP is always a /32 or /128, so it is never the primary or the
+//     prefix and lifetimes together (IPv4 only); a table by its name: [TablePrefix]
+//     begins it, or it is [FencePrefix]. The VIP is always a /32 or /128, so it is never the primary or the
 //     secondary of another address. When somebody else has put the address on
 //     this host, taking it fails with [ErrForeign] and theirs stays as it is.
 //  7. It is where it belongs: whoever hears the kernel tell of a change ([Watch])
@@ -70,12 +72,12 @@
 // # Where things are
 //
 // manager.go is the public face and a mailbox; holder.go owns all state in the
-// one goroutine of [Manager.Run]; fence.go is what that goroutine and Arm, beside
-// it, know of the fence; neighbours.go and conflict.go know who else speaks for the
-// VIP, the second without a clock or a socket; host.go is the seam between these and
-// the kernel; the *_linux.go files drive one kernel interface each. A further kind
-// of announcement, such as a routing protocol's, is one more announcer in the list
-// that host_linux.go makes.
+// one goroutine of [Manager.Run]; fence.go is the fence of all VIPs, fence_part.go
+// what that goroutine knows of it; neighbours.go and conflict.go know who else
+// speaks for the VIP, the second without a clock or a socket; host.go is the seam
+// between these and the kernel; the *_linux.go files drive one kernel interface
+// each. A further kind of announcement, such as a routing protocol's, is one more
+// announcer in the list that host_linux.go makes.
 //
 // # What it never does
 //

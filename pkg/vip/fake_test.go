@@ -122,26 +122,24 @@ func (f *fakeHost) own() (map[hardware]bool, error) { return map[hardware]bool{{
 
 func (f *fakeHost) withdraw() {}
 
-func (f *fakeHost) hangUp() {}
-
 func (f *fakeHost) close() { _ = f.call("close") }
 
 func (f *fakeHost) prepare() error { return f.call("prepare") }
 
-func (f *fakeHost) arm(attempt uint64, lease time.Duration) error {
+func (f *fakeHost) arm(attempts map[string]uint64, lease time.Duration) error {
 	until := time.Now().Add(lease)
 	if err := f.call("arm"); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.armed[attempt] = until
+	f.armed[attempts["test"]] = until
 	return nil
 }
 
-func (f *fakeHost) follow(link) error { return f.call("follow") }
+func (f *fakeHost) follow(string, link) error { return f.call("follow") }
 
-func (f *fakeHost) open(attempt uint64, deadline time.Time) error {
+func (f *fakeHost) open(_ string, attempt uint64, deadline time.Time) error {
 	if err := f.call("open", deadline); err != nil {
 		return err
 	}
@@ -151,7 +149,7 @@ func (f *fakeHost) open(attempt uint64, deadline time.Time) error {
 	return nil
 }
 
-func (f *fakeHost) shut() error {
+func (f *fakeHost) shut(string) error {
 	if err := f.call("shut"); err != nil {
 		return err
 	}
@@ -162,6 +160,8 @@ func (f *fakeHost) shut() error {
 }
 
 func (f *fakeHost) unfence() error { return f.call("unfence") }
+
+func (f *fakeHost) hangUp() {}
 
 // background are calls that most tests do not look at.
 var background = []string{"prepare", "arm", "follow", "unfence"}
@@ -221,12 +221,39 @@ func kinds(t *testing.T, test func(t *testing.T, cfg Config)) {
 	t.Run("IPv6", func(t *testing.T) { test(t, testConfig6()) })
 }
 
+// fenceOf is the fence of some VIPs.
+func fenceOf(all ...Config) FenceConfig {
+	cfg := FenceConfig{VIPs: map[string]netip.Addr{}}
+	for _, c := range all {
+		cfg.VIPs[c.Name] = c.Address
+		cfg.Lifetime = max(cfg.Lifetime, c.Lifetime)
+	}
+	return cfg
+}
+
+// newTestManager is a manager with a fence of its own.
+func newTestManager(cfg Config, log *slog.Logger) (*Manager, error) {
+	f, err := NewFence(fenceOf(cfg), log)
+	if err != nil {
+		return nil, err
+	}
+	return New(cfg, f, log, NewMetrics(prometheus.NewRegistry()))
+}
+
 // testLog discards, but formats first.
 func testLog() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 func fakeManager(f *fakeHost) (*Manager, *prometheus.Registry) {
 	reg := prometheus.NewRegistry()
-	return newManager(testConfig(), f, testLog(), NewMetrics(reg)), reg
+	return fakeManagerOf(testConfig(), f, reg), reg
+}
+
+func fakeManagerOf(cfg Config, f *fakeHost, reg *prometheus.Registry) *Manager {
+	p, err := newFence(fenceOf(cfg), f, testLog()).of(cfg)
+	if err != nil {
+		panic(err)
+	}
+	return newManager(cfg, f, p, testLog(), NewMetrics(reg))
 }
 
 // gauges returns all samples of a registry as "name{label values}" to value.

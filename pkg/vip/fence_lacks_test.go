@@ -73,7 +73,7 @@ func TestKernelsThatLackPieces(t *testing.T) {
 		"no nf_tables":      {oldKernel{families: map[byte]unix.Errno{arp: unix.EINVAL}}, nil, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFences(testConfig())
+			f := fenceOfOne(testConfig())
 			f.dial = func() (filter, error) { return &test.k, nil }
 			err := f.prepare()
 			if lacking := errors.Is(err, errNoFence); lacking != (test.families == nil) || !lacking && err != nil {
@@ -91,7 +91,7 @@ func TestKernelsThatLackPieces(t *testing.T) {
 					t.Errorf("follow says %v, and asked the kernel %d times more", err, test.k.asked-asked)
 				}
 			}
-			f.close()
+			f.hangUp()
 			if !test.k.closed {
 				t.Error("the socket is open")
 			}
@@ -104,7 +104,7 @@ func TestFailedBuildIsNoLack(t *testing.T) {
 	for errno, want := range map[unix.Errno]string{
 		unix.EPERM: "another running kshalb", unix.ENOMEM: "cannot allocate", unix.ENOBUFS: "no buffer space",
 	} {
-		f := newFences(testConfig())
+		f := fenceOfOne(testConfig())
 		k := &oldKernel{families: map[byte]unix.Errno{unix.NFPROTO_ARP: errno}}
 		f.dial = func() (filter, error) { return k, nil }
 		if err := f.prepare(); !errors.Is(err, errno) || errors.Is(err, errNoFence) || !strings.Contains(err.Error(), want) {
@@ -118,7 +118,7 @@ func TestFailedBuildIsNoLack(t *testing.T) {
 			t.Errorf("arm says %v after that", err)
 		}
 	}
-	f := newFences(testConfig())
+	f := fenceOfOne(testConfig())
 	f.dial = func() (filter, error) { return nil, unix.EPROTONOSUPPORT }
 	if err := f.prepare(); !errors.Is(err, errNoFence) {
 		t.Errorf("prepare says %v where there are no netfilter sockets", err)
@@ -127,12 +127,13 @@ func TestFailedBuildIsNoLack(t *testing.T) {
 
 // An attempt is armed once, whatever the kernel says: an error may be wrong.
 func TestArmAsksOnce(t *testing.T) {
-	f := newFences(testConfig())
-	k := &oldKernel{errs: map[string]unix.Errno{"element": unix.ENOBUFS}}
+	f := fenceOfOne(testConfig())
+	k := &oldKernel{}
 	f.dial = func() (filter, error) { return k, nil }
 	if err := f.prepare(); err != nil {
 		t.Fatal(err)
 	}
+	k.errs = map[string]unix.Errno{"element": unix.ENOBUFS}
 	asked := k.asked
 	if err := f.arm(1, time.Second); !errors.Is(err, unix.ENOBUFS) || k.asked != asked+1 {
 		t.Errorf("arm says %v after %d questions", err, k.asked-asked)
@@ -141,7 +142,7 @@ func TestArmAsksOnce(t *testing.T) {
 
 // Before Run and after it there is nothing to arm.
 func TestIdleFence(t *testing.T) {
-	f := newFences(testConfig())
+	f := fenceOfOne(testConfig())
 	if err := f.arm(1, time.Second); !errors.Is(err, errIdle) {
 		t.Errorf("arm says %v", err)
 	}
@@ -157,5 +158,5 @@ func TestIdleFence(t *testing.T) {
 	if err := errors.Join(f.shut(), f.unfence()); err != nil {
 		t.Errorf("closing and removing say %v", err)
 	}
-	f.close()
+	f.hangUp()
 }

@@ -12,9 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FencePrefix begins the names of the nftables tables of a fence, in families
-// arp, inet and netdev; the VIP's name follows.
-const FencePrefix = "kshalb-fence_"
+// FencePrefix is the name of the nftables tables of a fence, in families arp,
+// inet and netdev. Earlier versions had tables for each VIP, whose name followed
+// after '_'; Cleanup removes both.
+const FencePrefix = "kshalb-fence"
 
 // tablePersist is NFT_TABLE_F_PERSIST of linux/netfilter/nf_tables.h, since 6.9:
 // a table with an owner stays when the owner is gone. A fence without an owner
@@ -22,19 +23,23 @@ const FencePrefix = "kshalb-fence_"
 // as the owner is killed.
 const tablePersist = 4
 
-// fences keeps the tables of one VIP's fence.
+// fences keeps the tables of the fence of all VIPs.
 type fences struct {
-	name string
-	vip  netip.Addr
+	vips  []netip.Addr      // by their number
+	index map[string]uint32 // numbers of VIPs, by name
 
 	flags []uint32 // for the tables: the first that the kernel takes
 	dial  func() (filter, error)
 
-	mu       sync.Mutex // a transaction at a time
-	socket   filter     // makes the tables and owns them; nil: before prepare, after close
-	families []byte     // those with a table; nil: not built
-	noEgress error      // why there is no egress chain
-	link     link       // the last one followed
+	waiting waiting // switches that no transaction has taken up
+
+	mu       sync.Mutex        // a transaction at a time
+	socket   filter            // makes the tables and owns them; nil: before prepare, after hangUp
+	families []byte            // those with a table; nil: not built
+	on       map[uint32]uint64 // what the maps "on" are to say, by number of the VIP
+	noEgress error             // why there is no egress chain
+	links    map[string]link   // the last one followed, by VIP
+	chains   map[link]bool     // egress chains that may be there
 }
 
 // filter is where transactions go.
@@ -45,16 +50,21 @@ type filter interface {
 	hangUp()
 }
 
-func newFences(cfg Config) *fences {
-	return &fences{
-		name: FencePrefix + cfg.Name, vip: cfg.Address,
-		flags: []uint32{tableOwner | tablePersist, 0}, dial: dialFilter,
+func newFences(vips map[string]netip.Addr) *fences {
+	f := &fences{
+		index: map[string]uint32{}, flags: []uint32{tableOwner | tablePersist, 0}, dial: dialFilter,
+		on: map[uint32]uint64{}, links: map[string]link{}, chains: map[link]bool{},
 	}
+	for i, name := range names(vips) {
+		f.vips = append(f.vips, vips[name])
+		f.index[name] = uint32(i)
+	}
+	return f
 }
 
-// errIdle says that Run does not run: only it opens the socket, since it is the
-// one that is certainly in the VIP's network namespace.
-var errIdle = errors.New("the manager does not run")
+// errIdle says that no Run runs: only it opens the socket, since it is the
+// one that is certainly in the VIPs' network namespace.
+var errIdle = errors.New("no manager of the fence runs")
 
 func (f *fences) prepare() error {
 	f.mu.Lock()
@@ -66,21 +76,26 @@ func (f *fences) prepare() error {
 		}
 		f.socket = s
 	}
+	if f.families != nil {
+		return nil
+	}
 	return f.build()
 }
 
-// build makes the tables, closed, in place of any of their names. Without one in
-// family netdev only announcements go unguarded. Called with mu.
+// build makes the tables, closed for all VIPs, in place of any of their names.
+// Without one in family netdev only announcements go unguarded. Called with mu.
 func (f *fences) build() error {
 	needed := []byte{unix.NFPROTO_ARP, unix.NFPROTO_INET}
-	if f.vip.Is6() {
+	if !slices.ContainsFunc(f.vips, netip.Addr.Is4) {
 		needed = needed[1:]
 	}
 	f.families = nil
+	clear(f.on)
+	clear(f.chains)
 	all := append(slices.Clone(needed), unix.NFPROTO_NETDEV)
 	err := f.make(all)
 	if lacksPiece(err) {
-		f.noEgress = fmt.Errorf("make table netdev %s: %w; the kernel lacks CONFIG_NF_TABLES_NETDEV", f.name, err)
+		f.noEgress = fmt.Errorf("make table netdev %s: %w; the kernel lacks CONFIG_NF_TABLES_NETDEV", FencePrefix, err)
 		all = needed
 		err = f.make(all)
 	}
@@ -102,13 +117,6 @@ func (f *fences) make(families []byte) (err error) {
 	return err
 }
 
-// refollow brings back what a rebuilt fence has forgotten.
-func (f *fences) refollow() {
-	if f.link != (link{}) {
-		_ = f.followLocked(f.link) // the next taking does so again, and tells
-	}
-}
-
 // lacksPiece reports whether err, of a transaction that needs nothing but what
 // it makes itself, says that the kernel lacks a piece.
 func lacksPiece(err error) bool {
@@ -117,112 +125,50 @@ func lacksPiece(err error) bool {
 
 // judge tells what the kernel lacks from what went wrong.
 func (f *fences) judge(err error) error {
-	switch {
-	case lacksPiece(err):
-		return fmt.Errorf("make fence %s: %w: %w (modprobe nf_tables; CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_ARP)", f.name, errNoFence, err)
-	case errors.Is(err, unix.EPERM):
-		return fmt.Errorf("make fence %s: %w; run as root or with CAP_NET_ADMIN, and stop another running kshalb if the table is its own",
-			f.name, err)
+	if lacksPiece(err) {
+		return fmt.Errorf("make fence %s: %w: %w (modprobe nf_tables; CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_ARP)", FencePrefix, errNoFence, err)
 	}
-	return fmt.Errorf("make fence %s: %w", f.name, err)
+	return explainFence("make", err)
 }
 
-func (f *fences) arm(attempt uint64, lease time.Duration) error {
+func (f *fences) arm(attempts map[string]uint64, lease time.Duration) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.socket == nil {
 		return errIdle
 	}
 	if f.families != nil {
-		err := f.socket.commit(f.armed(attempt, lease))
+		err := f.socket.commit(f.armed(attempts, lease))
 		if !errors.Is(err, unix.ENOENT) {
-			return f.explain("arm", err)
+			return explainFence("arm", err)
 		}
 	}
 	// Never built, or somebody has removed a table of it: nft flush ruleset.
 	if err := f.build(); err != nil {
 		return err
 	}
-	return f.explain("arm", f.socket.commit(f.armed(attempt, lease)))
+	return explainFence("arm", f.socket.commit(f.armed(attempts, lease)))
 }
 
-// armed adds attempt to the set of each table. NLM_F_EXCL: where the kernel still
-// has it, its time is not begun anew.
-func (f *fences) armed(attempt uint64, lease time.Duration) *transaction {
+// armed adds attempts to the set of each table. NLM_F_EXCL: where the kernel still
+// has one, its time is not begun anew.
+func (f *fences) armed(attempts map[string]uint64, lease time.Duration) *transaction {
+	var all []element
+	for _, name := range names(attempts) {
+		all = append(all, element{key: append(number(f.index[name]), key(attempts[name])...), timeout: lease})
+	}
 	var t transaction
 	for _, family := range f.families {
-		t.addElement(family, f.name, armedSet, unix.NLM_F_CREATE|unix.NLM_F_EXCL, key(attempt), nil, lease)
+		t.addElements(family, armedSet, unix.NLM_F_CREATE|unix.NLM_F_EXCL, all)
 	}
 	return &t
 }
 
 // key is an attempt as the sets know it: the low 32 bits, which come again after
 // 13 years of 10 attempts a second, in the byte order in which nft shows marks.
-func key(attempt uint64) []byte { return binary.NativeEndian.AppendUint32(nil, uint32(attempt)) }
+func key(attempt uint64) []byte { return number(uint32(attempt)) }
 
-func (f *fences) open(attempt uint64, deadline time.Time) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if past(deadline) {
-		return errPast
-	}
-	return f.explain("open", f.switchTo(key(attempt)))
-}
-
-func (f *fences) shut() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.socket == nil || f.families == nil {
-		return nil
-	}
-	err := f.switchTo(nil)
-	if errors.Is(err, unix.ENOENT) { // somebody has removed a table, and left another
-		return f.build()
-	}
-	return f.explain("close", err)
-}
-
-// switchTo lets only attempt pass, or nothing. Called with mu.
-func (f *fences) switchTo(attempt []byte) error {
-	if f.socket == nil {
-		return errIdle
-	}
-	if f.families == nil {
-		return unix.ENOENT
-	}
-	var t transaction
-	for _, family := range f.families {
-		t.flushSet(family, f.name, onMap)
-		if attempt != nil {
-			t.addElement(family, f.name, onMap, unix.NLM_F_CREATE, key(0), attempt, 0)
-		}
-	}
-	return f.socket.commit(&t)
-}
-
-func (f *fences) follow(l link) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.followLocked(l)
-}
-
-func (f *fences) followLocked(l link) error {
-	switch {
-	case f.socket == nil:
-		return errIdle
-	case f.families == nil:
-		return unix.ENOENT
-	case f.noEgress != nil:
-		return f.noEgress
-	}
-	f.link = l
-	err := f.socket.commit(f.egress(l))
-	if errors.Is(err, unix.EOPNOTSUPP) {
-		f.noEgress = fmt.Errorf("add an egress chain on %s: %w; the kernel has none (before Linux 5.16, or without CONFIG_NETFILTER_EGRESS)", l.name, err)
-		return f.noEgress
-	}
-	return f.explain("guard announcements on "+l.name+" with", err)
-}
+func number(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
 
 func (f *fences) unfence() error {
 	f.mu.Lock()
@@ -232,33 +178,37 @@ func (f *fences) unfence() error {
 	}
 	var t transaction
 	for _, family := range f.families {
-		t.removeTable(family, f.name)
+		t.removeTable(family)
 	}
 	if err := f.socket.commit(&t); err != nil {
-		return f.explain("remove", err)
+		return explainFence("remove", err)
 	}
 	f.families = nil
 	return nil
 }
 
-// close gives up the tables; with them or without, nothing is armed after it.
-func (f *fences) close() {
+// hangUp gives up the tables; with them or without, nothing is armed after it.
+func (f *fences) hangUp() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.socket != nil {
 		f.socket.hangUp()
 	}
-	f.socket, f.families, f.link, f.noEgress = nil, nil, link{}, nil
+	f.socket, f.families, f.noEgress = nil, nil, nil
+	clear(f.on)
+	clear(f.links)
+	clear(f.chains)
 }
 
-func (f *fences) explain(what string, err error) error {
+func explainFence(what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.EPERM):
-		return fmt.Errorf("%s fence %s: %w; run as root or with CAP_NET_ADMIN, and stop another running kshalb if the table is its own", what, f.name, err)
+		return fmt.Errorf("%s fence %s: %w; run as root or with CAP_NET_ADMIN, and stop another running kshalb if the table is its own",
+			what, FencePrefix, err)
 	case errors.Is(err, unix.EEXIST):
-		return fmt.Errorf("%s fence %s: %w; each attempt needs a number of its own", what, f.name, err)
+		return fmt.Errorf("%s fence %s: %w; each attempt needs a number of its own", what, FencePrefix, err)
 	}
-	return fmt.Errorf("%s fence %s: %w", what, f.name, err)
+	return fmt.Errorf("%s fence %s: %w", what, FencePrefix, err)
 }

@@ -2,18 +2,29 @@ package vip
 
 import (
 	"encoding/binary"
-	"fmt"
+	"slices"
 
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
 
-// What each table of a fence has: the attempts that live, the one that counts,
-// and the chain that asks for both.
+// What each table of a fence has: the VIPs and their numbers, the attempts that
+// live, the one of each VIP that counts; and, in family arp, each IPv4 VIP twice,
+// as sender and target of what announces it.
 const (
-	armedSet   = "armed"
-	onMap      = "on"
-	checkChain = "check"
+	vips4Map     = "vips4"
+	vips6Map     = "vips6"
+	announcedSet = "announced"
+	armedSet     = "armed"
+	onMap        = "on"
+)
+
+// Registers. A 32-bit one after another is a key of two parts. A rule can't use
+// what another rule has loaded: the kernel refuses it.
+const (
+	addressReg = 1                     // NFT_REG_1, 16 bytes
+	vipReg     = unix.NFT_REG32_00 + 4 // the number of the VIP
+	attemptReg = vipReg + 1            // what is on for it
 )
 
 const (
@@ -34,137 +45,206 @@ const (
 	ndTarget      = 8
 )
 
-// hooked is a chain at a hook of the kernel; what its rules match is checked.
-type hooked struct {
+// guarded is a kind of packet that may speak for a VIP: what makes it one, and
+// where in it the address is. Its chain of this name, one in a table, is asked
+// about each packet whose address is a VIP's.
+type guarded struct {
 	name    string
-	hook    uint32
-	matches [][]expr.Any
+	match   []expr.Any
+	address expr.Payload
+	vips    string       // the map that tells the number of the VIP
+	passes  [][]expr.Any // what passes all the same
+}
+
+// hooked is a chain at a hook of the kernel.
+type hooked struct {
+	name  string
+	hook  uint32
+	kinds []guarded
 }
 
 // closed makes the tables of all families anew, with nothing armed or on.
 func (f *fences) closed(families []byte, flags uint32) *transaction {
 	var t transaction
 	for _, family := range families {
-		t.removeTable(family, f.name)
+		t.removeTable(family)
 		t.add(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, family,
-			textAttr(unix.NFTA_TABLE_NAME, f.name), uint32Attr(unix.NFTA_TABLE_FLAGS, flags))
-		t.addSet(family, f.name, armedSet, unix.NFT_SET_TIMEOUT)
-		t.addSet(family, f.name, onMap, unix.NFT_SET_MAP)
-		t.addChain(family, f.name, checkChain)
-		for _, rule := range check() {
-			t.addRule(family, f.name, checkChain, rule)
+			textAttr(unix.NFTA_TABLE_NAME, FencePrefix), uint32Attr(unix.NFTA_TABLE_FLAGS, flags))
+		f.addSets(&t, family)
+		if family == unix.NFPROTO_NETDEV {
+			t.addKinds(family, f.announcements())
 		}
 		for _, h := range f.hooks(family) {
-			t.addChain(family, f.name, h.name, hook(h.hook), textAttr(unix.NFTA_CHAIN_TYPE, "filter"))
-			t.addMatches(family, f.name, h)
+			t.addKinds(family, h.kinds)
+			t.addChain(family, h.name, hook(h.hook), textAttr(unix.NFTA_CHAIN_TYPE, "filter"))
+			for _, g := range h.kinds {
+				t.addRule(family, h.name, g.asked())
+			}
 		}
 	}
 	return &t
 }
 
-// egress puts an egress chain on l, or its rules anew where there is one: the
-// kernel takes the chain away with its interface, and the number may come again.
-func (f *fences) egress(l link) *transaction {
-	const netdev = unix.NFPROTO_NETDEV
-	h := hooked{fmt.Sprintf("egress-%d", l.index), unix.NF_NETDEV_EGRESS, f.announcements()}
-	var t transaction
-	t.addChain(netdev, f.name, h.name,
-		hook(h.hook, textAttr(unix.NFTA_HOOK_DEV, l.name)), textAttr(unix.NFTA_CHAIN_TYPE, "filter"))
-	t.add(unix.NFT_MSG_DELRULE, 0, netdev, textAttr(unix.NFTA_RULE_TABLE, f.name), textAttr(unix.NFTA_RULE_CHAIN, h.name))
-	t.addMatches(netdev, f.name, h)
-	return &t
-}
-
-// addMatches sends to the check what h matches.
-func (t *transaction) addMatches(family byte, table string, h hooked) {
-	for _, m := range h.matches {
-		t.addRule(family, table, h.name, join(m, []expr.Any{&expr.Verdict{Kind: expr.VerdictJump, Chain: checkChain}}))
+// addSets adds the sets of a table, and what never changes in them.
+func (f *fences) addSets(t *transaction, family byte) {
+	t.addSet(family, set{name: armedSet, key: []datatype{mark, mark}, flags: unix.NFT_SET_TIMEOUT})
+	t.addSet(family, set{name: onMap, key: []datatype{mark}, flags: unix.NFT_SET_MAP})
+	for _, v := range f.versions() {
+		t.addSet(family, set{name: v.vips, key: []datatype{v.address}, flags: unix.NFT_SET_MAP})
+		t.addElements(family, v.vips, unix.NLM_F_CREATE, v.numbered)
+		if family == unix.NFPROTO_ARP && v.vips == vips4Map {
+			t.addSet(family, set{name: announcedSet, key: []datatype{ipv4Address, ipv4Address}})
+			t.addElements(family, announcedSet, unix.NLM_F_CREATE, v.twice)
+		}
 	}
 }
 
-// check lets pass what is on and armed, and drops the rest. Where nothing is on,
-// or what is on has expired, a lookup ends the first rule.
-func check() [][]expr.Any {
-	return [][]expr.Any{{
-		&expr.Immediate{Register: 1, Data: key(0)},
-		&expr.Lookup{SourceRegister: 1, DestRegister: 1, IsDestRegSet: true, SetName: onMap},
-		&expr.Lookup{SourceRegister: 1, SetName: armedSet},
-		&expr.Verdict{Kind: expr.VerdictReturn},
-	}, {
-		&expr.Verdict{Kind: expr.VerdictDrop},
-	}}
+// version is one version of IP, and the VIPs of it.
+type version struct {
+	vips     string // the name of their map
+	address  datatype
+	family   byte   // as the kernel knows it
+	protocol uint16 // as links know it
+	size     uint32 // of an address in bytes
+	source   uint32 // where it is in a packet
+	numbered []element
+	twice    []element
+}
+
+// versions are those that a VIP has; others cost no rule.
+func (f *fences) versions() []version {
+	four := version{vips: vips4Map, address: ipv4Address, family: unix.NFPROTO_IPV4, protocol: unix.ETH_P_IP, size: 4, source: 12}
+	six := version{vips: vips6Map, address: ipv6Address, family: unix.NFPROTO_IPV6, protocol: unix.ETH_P_IPV6, size: 16, source: 8}
+	for i, vip := range f.vips {
+		v := &four
+		if vip.Is6() {
+			v = &six
+		}
+		v.numbered = append(v.numbered, element{key: vip.AsSlice(), value: number(uint32(i))})
+		v.twice = append(v.twice, element{key: slices.Concat(vip.AsSlice(), vip.AsSlice())})
+	}
+	return slices.DeleteFunc([]version{four, six}, func(v version) bool { return len(v.numbered) == 0 })
+}
+
+// addKinds adds the chains that are asked: they let pass what is on and armed,
+// and drop the rest. Where nothing is on, or what is on has expired, a lookup ends
+// the rule before the last.
+func (t *transaction) addKinds(family byte, kinds []guarded) {
+	for _, g := range kinds {
+		t.addChain(family, g.name)
+		for _, rule := range g.passes {
+			t.addRule(family, g.name, append(rule, &expr.Verdict{Kind: expr.VerdictReturn}))
+		}
+		t.addRule(family, g.name, append(g.number(),
+			&expr.Lookup{SourceRegister: vipReg, DestRegister: attemptReg, IsDestRegSet: true, SetName: onMap},
+			&expr.Lookup{SourceRegister: vipReg, SetName: armedSet},
+			&expr.Verdict{Kind: expr.VerdictReturn}))
+		t.addRule(family, g.name, []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}})
+	}
+}
+
+// asked is the rule that asks the chain of g about what g is.
+func (g guarded) asked() []expr.Any {
+	return join(g.match, g.number(), []expr.Any{&expr.Verdict{Kind: expr.VerdictJump, Chain: g.name}})
+}
+
+// number loads the number of the VIP; a packet of no VIP does not match.
+func (g guarded) number() []expr.Any {
+	address := g.address
+	address.DestRegister = addressReg
+	return []expr.Any{
+		&address,
+		&expr.Lookup{SourceRegister: addressReg, DestRegister: vipReg, IsDestRegSet: true, SetName: g.vips},
+	}
 }
 
 // hooks are the chains of a family that do not depend on an interface.
 func (f *fences) hooks(family byte) []hooked {
-	switch {
-	case family == unix.NFPROTO_ARP:
-		return []hooked{
-			// Requests for the VIP, except those that announce it elsewhere.
-			{"input", arpIn, [][]expr.Any{join(
-				is(header(arpOp, 2), expr.CmpOpEq, 0, arpRequest),
-				is(header(arpTarget, 4), expr.CmpOpEq, f.vip.AsSlice()...),
-				is(header(arpSender, 4), expr.CmpOpNeq, f.vip.AsSlice()...))}},
-			// On whatever interface: Linux answers for all its addresses on each.
-			{"output", arpOut, [][]expr.Any{
-				is(header(arpSender, 4), expr.CmpOpEq, f.vip.AsSlice()...)}},
+	switch family {
+	case unix.NFPROTO_ARP:
+		return arpHooks()
+	case unix.NFPROTO_INET:
+		in, out := hooked{name: "input", hook: unix.NF_INET_LOCAL_IN}, hooked{name: "output", hook: unix.NF_INET_LOCAL_OUT}
+		for _, v := range f.versions() {
+			v.packets(&in, &out)
 		}
-	case family == unix.NFPROTO_INET && f.vip.Is4():
-		return f.packets(unix.NFPROTO_IPV4, 12, 16)
-	case family == unix.NFPROTO_INET:
-		chains := f.packets(unix.NFPROTO_IPV6, 8, 24)
-		v6 := isMeta(expr.MetaKeyNFPROTO, unix.NFPROTO_IPV6)
-		chains[0].matches = append(chains[0].matches, f.neighbour(v6, solicitation))
-		chains[1].matches = append(chains[1].matches, f.neighbour(v6, advertisement))
-		return chains
+		return []hooked{in, out}
 	}
 	return nil
 }
 
-// packets are those to the VIP that this host takes in, and those from it that
-// this host makes; not those on lo: local clients are nobody's second owner.
-func (f *fences) packets(protocol byte, source, destination uint32) []hooked {
-	notLoopback := func(k expr.MetaKey) []expr.Any {
-		return is(&expr.Meta{Key: k, Register: 1}, expr.CmpOpNeq, binary.NativeEndian.AppendUint32(nil, loopback)...)
+func arpHooks() []hooked {
+	// What announces a VIP elsewhere has it as sender and target.
+	announced := []expr.Any{
+		load(network(arpSender, 4), vipReg), load(network(arpTarget, 4), vipReg+1),
+		&expr.Lookup{SourceRegister: vipReg, SetName: announcedSet},
 	}
-	version := isMeta(expr.MetaKeyNFPROTO, protocol)
-	vip, n := f.vip.AsSlice(), uint32(f.vip.BitLen()/8)
 	return []hooked{
-		{"input", unix.NF_INET_LOCAL_IN, [][]expr.Any{join(
-			version, is(header(destination, n), expr.CmpOpEq, vip...), notLoopback(expr.MetaKeyIIF))}},
-		{"output", unix.NF_INET_LOCAL_OUT, [][]expr.Any{join(
-			version, is(header(source, n), expr.CmpOpEq, vip...), notLoopback(expr.MetaKeyOIF))}},
+		{"input", arpIn, []guarded{{
+			name: "requests", match: is(load(network(arpOp, 2), addressReg), expr.CmpOpEq, 0, arpRequest),
+			address: network(arpTarget, 4), vips: vips4Map, passes: [][]expr.Any{announced},
+		}}},
+		// On whatever interface: Linux answers for all its addresses on each.
+		{"output", arpOut, []guarded{{name: "replies", address: network(arpSender, 4), vips: vips4Map}}},
+	}
+}
+
+// packets are those to a VIP that this host takes in, and those from one that
+// this host makes; not those on lo: local clients are nobody's second owner.
+func (v version) packets(in, out *hooked) {
+	match := func(k expr.MetaKey) []expr.Any {
+		return join(isMeta(expr.MetaKeyNFPROTO, v.family),
+			is(&expr.Meta{Key: k, Register: 1}, expr.CmpOpNeq, number(loopback)...))
+	}
+	in.kinds = append(in.kinds, guarded{
+		name: "to-" + v.vips, match: match(expr.MetaKeyIIF), address: network(v.source+v.size, v.size), vips: v.vips})
+	out.kinds = append(out.kinds, guarded{
+		name: "from-" + v.vips, match: match(expr.MetaKeyOIF), address: network(v.source, v.size), vips: v.vips})
+	if v.family == unix.NFPROTO_IPV6 {
+		v6 := isMeta(expr.MetaKeyNFPROTO, v.family)
+		in.kinds = append(in.kinds, neighbour("solicitations", v6, solicitation))
+		out.kinds = append(out.kinds, neighbour("advertisements", v6, advertisement))
 	}
 }
 
 // announcements are what packet sockets send, past the other tables.
-func (f *fences) announcements() [][]expr.Any {
-	if f.vip.Is6() {
-		return [][]expr.Any{f.neighbour(isMeta(expr.MetaKeyPROTOCOL, 0x86, 0xdd), advertisement)} // ETH_P_IPV6
+func (f *fences) announcements() (all []guarded) {
+	for _, v := range f.versions() {
+		if v.family == unix.NFPROTO_IPV6 {
+			all = append(all, neighbour("advertisements", isMeta(expr.MetaKeyPROTOCOL, be(v.protocol)...), advertisement))
+			continue
+		}
+		all = append(all, guarded{name: "arp", match: isMeta(expr.MetaKeyPROTOCOL, be(unix.ETH_P_ARP)...),
+			address: network(arpSender, 4), vips: v.vips})
 	}
-	return [][]expr.Any{join(
-		isMeta(expr.MetaKeyPROTOCOL, 0x08, 0x06), // ETH_P_ARP
-		is(header(arpSender, 4), expr.CmpOpEq, f.vip.AsSlice()...))}
+	return all
 }
 
-// neighbour matches, beside what says that a packet is IPv6, a message of
-// Neighbour Discovery about the VIP.
-func (f *fences) neighbour(v6 []expr.Any, kind byte) []expr.Any {
-	message := func(offset, n uint32) expr.Any {
-		return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: n}
+// neighbour is, beside what says that a packet is IPv6, a message of Neighbour
+// Discovery about an address.
+func neighbour(name string, v6 []expr.Any, kind byte) guarded {
+	message := func(offset, n uint32) expr.Payload {
+		return expr.Payload{Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: n}
 	}
-	return join(
-		v6, isMeta(expr.MetaKeyL4PROTO, unix.IPPROTO_ICMPV6),
-		is(message(0, 1), expr.CmpOpEq, kind),
-		is(message(ndTarget, 16), expr.CmpOpEq, f.vip.AsSlice()...))
+	return guarded{
+		name: name,
+		match: join(v6, isMeta(expr.MetaKeyL4PROTO, unix.IPPROTO_ICMPV6),
+			is(load(message(0, 1), addressReg), expr.CmpOpEq, kind)),
+		address: message(ndTarget, 16), vips: vips6Map,
+	}
 }
 
-// header loads bytes of the network header.
-func header(offset, n uint32) expr.Any {
-	return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: n}
+// network is a part of the network header.
+func network(offset, n uint32) expr.Payload {
+	return expr.Payload{Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: n}
 }
 
-// is compares what load loads.
+func load(p expr.Payload, register uint32) expr.Any {
+	p.DestRegister = register
+	return &p
+}
+
+// is compares what load loads into the first register.
 func is(load expr.Any, op expr.CmpOp, data ...byte) []expr.Any {
 	return []expr.Any{load, &expr.Cmp{Register: 1, Op: op, Data: data}}
 }
@@ -173,6 +253,8 @@ func is(load expr.Any, op expr.CmpOp, data ...byte) []expr.Any {
 func isMeta(k expr.MetaKey, data ...byte) []expr.Any {
 	return is(&expr.Meta{Key: k, Register: 1}, expr.CmpOpEq, data...)
 }
+
+func be(n uint16) []byte { return binary.BigEndian.AppendUint16(nil, n) }
 
 func join(parts ...[]expr.Any) (all []expr.Any) {
 	for _, p := range parts {

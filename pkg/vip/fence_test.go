@@ -56,7 +56,7 @@ func TestNoFence(t *testing.T) {
 				var log bytes.Buffer
 				f := newFakeHost()
 				m, _ := fakeManager(f)
-				m.fence.log = slog.New(slog.NewTextHandler(&log, nil))
+				m.fence.fence.log = slog.New(slog.NewTextHandler(&log, nil))
 				f.breaks("prepare", errBroken)
 				f.breaks(found, fmt.Errorf("asked in vain: %w", errNoFence))
 				done := started(t, m)

@@ -21,7 +21,7 @@ type undo struct {
 // what comes next.
 type holder struct {
 	host     host
-	fence    *fence
+	fence    *part
 	log      *slog.Logger
 	sent     func(frames int)
 	lifetime time.Duration
@@ -49,7 +49,7 @@ type holder struct {
 }
 
 func newHolder(m *Manager) *holder {
-	return &holder{host: m.host, fence: &m.fence, log: m.log, sent: m.sent, lifetime: m.cfg.Lifetime, refresh: m.cfg.Refresh, redirects: m.cfg.Redirects}
+	return &holder{host: m.host, fence: m.fence, log: m.log, sent: m.sent, lifetime: m.cfg.Lifetime, refresh: m.cfg.Refresh, redirects: m.cfg.Redirects}
 }
 
 // hold takes the VIP or extends the time that it is held.

@@ -21,8 +21,7 @@ type link struct {
 
 // host is all that a holder asks of the kernel. Whatever adds is given the
 // deadline and returns errPast instead of adding when it has passed. Whatever
-// removes is idempotent. Only able and what fencer has may be called by several
-// goroutines.
+// removes is idempotent. Only able may be called by several goroutines.
 type host interface {
 	// able returns the interface for the VIP, or why it can't be held now.
 	able() (link, error)
@@ -34,7 +33,6 @@ type host interface {
 	setRedirects([]Redirect)
 	redirect(deadline time.Time) error
 	unredirect() error
-	fencer
 	announcer
 	ears
 	// close gives back what was kept open for the next taking.

@@ -9,7 +9,6 @@ import (
 type linuxHost struct {
 	*addresses
 	*redirects
-	*fences
 	announcers
 	*listener
 	cfg Config
@@ -19,7 +18,6 @@ func newHost(cfg Config) *linuxHost {
 	return &linuxHost{
 		addresses:  &addresses{vip: cfg.Address, lifetime: cfg.Lifetime},
 		redirects:  &redirects{name: TablePrefix + cfg.Name, vip: cfg.Address, redirects: cfg.Redirects},
-		fences:     newFences(cfg),
 		announcers: announcers{&neighbourAnnouncer{vip: cfg.Address}},
 		listener:   newListener(cfg.Address),
 		cfg:        cfg,
@@ -45,5 +43,4 @@ func (h *linuxHost) close() {
 	h.hangUp()
 	h.deafen()
 	h.release()
-	h.fences.close()
 }

@@ -34,7 +34,7 @@ func flushChains(stay ...string) error {
 
 // Several chains stand before each answer; each of them is enough.
 func TestKernelEachChainIsEnough(t *testing.T) {
-	const arp, inet = "arp kshalb-fence_test ", "inet kshalb-fence_test "
+	const arp, inet = "arp kshalb-fence ", "inet kshalb-fence "
 	for name, test := range map[string]struct {
 		vip   netip.Addr
 		chain string
@@ -74,7 +74,7 @@ func TestKernelFenceRawAdvertisement(t *testing.T) {
 	r := fenced(t, testVIP6)
 	r.ownerless()
 	r.wire.asking(nil)
-	r.host.do(t, func() error { return flushChains("inet kshalb-fence_test output") })
+	r.host.do(t, func() error { return flushChains("inet kshalb-fence output") })
 	hw := r.host.hardwareAddr(t, hostIf)
 	body := slices.Concat(be16(advertisement<<8, 0, 0x2000, 0), testVIP6.AsSlice(), []byte{2, 1}, hw)
 	advertise := func() {

@@ -20,6 +20,7 @@ const echoPort = 7
 type fenceRig struct {
 	*testing.T
 	*linuxHost
+	oneFence
 	on         link
 	host, peer namespace
 	wire       *wire
@@ -27,31 +28,69 @@ type fenceRig struct {
 	attempt    uint64
 }
 
+// oneFence is the fence of one VIP.
+type oneFence struct {
+	*fences
+	vip string
+}
+
+func fenceOfOne(cfg Config) oneFence {
+	return oneFence{newFences(fenceOf(cfg).VIPs), cfg.Name}
+}
+
+func (f oneFence) arm(attempt uint64, lease time.Duration) error {
+	return f.fences.arm(map[string]uint64{f.vip: attempt}, lease)
+}
+
+func (f oneFence) open(attempt uint64, deadline time.Time) error {
+	return f.fences.open(f.vip, attempt, deadline)
+}
+
+func (f oneFence) shut() error { return f.fences.shut(f.vip) }
+
+func (f oneFence) follow(l link) error { return f.fences.follow(f.vip, l) }
+
 var testPeer6 = netip.MustParseAddr("fd00:99::2")
 
 // fenced puts the VIP on the host for as long as the test may take, behind a
 // fence that is closed, and lets the peer ask.
 func fenced(t *testing.T, vip netip.Addr) *fenceRig {
 	t.Helper()
-	r := &fenceRig{T: t}
-	r.host, r.peer = cable(t)
-	asker := netip.MustParseAddr("10.99.0.2")
+	cfg := testConfig()
+	cfg.Address = vip
+	return behind(t, newFences(fenceOf(cfg).VIPs), cfg)[0]
+}
+
+// behind puts several VIPs on one host, behind one fence.
+func behind(t *testing.T, f *fences, all ...Config) (rigs []*fenceRig) {
+	t.Helper()
+	host, peer := cable(t)
+	t.Cleanup(f.hangUp)
+	for _, cfg := range all {
+		cfg.Interface, cfg.Lifetime = hostIf, time.Minute
+		r := &fenceRig{T: t, host: host, peer: peer, linuxHost: newHost(cfg), oneFence: oneFence{f, cfg.Name}}
+		t.Cleanup(r.close)
+		host.do(t, r.setUp)
+		r.asked()
+		rigs = append(rigs, r)
+	}
+	return rigs
+}
+
+// asked lets the peer ask for the VIP.
+func (r *fenceRig) asked() {
+	r.Helper()
+	asker, vip := netip.MustParseAddr("10.99.0.2"), r.cfg.Address
 	if vip.Is6() {
 		asker = testPeer6
 	}
-	cfg := testConfig()
-	cfg.Address, cfg.Interface, cfg.Lifetime = vip, hostIf, time.Minute
-	r.linuxHost = newHost(cfg)
-	r.host.do(t, r.setUp)
-	t.Cleanup(r.close)
-	r.host.echo(t, netip.AddrPortFrom(vip, echoPort))
-	r.wire = r.peer.wire(t, peerIf, vip)
-	asks := questions(r.wire.ifi.HardwareAddr, r.host.hardwareAddr(t, hostIf), asker, vip, echoPort)
+	r.host.echo(r.T, netip.AddrPortFrom(vip, echoPort))
+	r.wire = r.peer.wire(r.T, peerIf, vip)
+	asks := questions(r.wire.ifi.HardwareAddr, r.host.hardwareAddr(r.T, hostIf), asker, vip, echoPort)
 	for kind := range asks {
 		r.kinds = append(r.kinds, kind)
 	}
 	r.wire.asking(asks)
-	return r
 }
 
 func (r *fenceRig) setUp() (err error) {
@@ -288,7 +327,7 @@ func TestKernelFenceOfStandby(t *testing.T) {
 				ip := net.IP(vip.AsSlice())
 				return netlink.AddrDel(l, &netlink.Addr{IPNet: &net.IPNet{IP: ip, Mask: net.CIDRMask(vip.BitLen(), vip.BitLen())}})
 			})
-			r.close() // as if its process had been killed
+			r.oneFence.hangUp() // as if its process had been killed
 			r.peer.do(t, func() error {
 				return addPrefix(peerIf, fmt.Sprintf("%s/%d", vip, vip.BitLen()), func(*netlink.Addr) {})
 			})

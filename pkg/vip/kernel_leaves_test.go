@@ -90,14 +90,15 @@ func TestKernelLeavesLookAlikes(t *testing.T) {
 
 // vipWasHere takes the VIP and lets it go, step by step.
 func vipWasHere(cfg Config) error {
-	h := newHost(cfg)
+	h, f := newHost(cfg), newFences(fenceOf(cfg).VIPs)
 	defer h.close()
+	defer f.hangUp()
 	l, err := h.able()
 	if err != nil {
 		return err
 	}
 	deadline := time.Now().Add(time.Minute)
-	if err := h.prepare(); err != nil {
+	if err := errors.Join(f.prepare(), f.follow(cfg.Name, l)); err != nil {
 		return err
 	}
 	if err := h.redirect(deadline); err != nil {
@@ -106,7 +107,7 @@ func vipWasHere(cfg Config) error {
 	if _, err := h.assign(l, deadline); err != nil {
 		return err
 	}
-	return errors.Join(h.remove(), h.unredirect(), h.unfence())
+	return errors.Join(h.remove(), h.unredirect(), f.unfence())
 }
 
 // usage is what a process holds on to.

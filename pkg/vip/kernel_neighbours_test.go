@@ -14,7 +14,6 @@ import (
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/mdlayher/packet"
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 )
 
@@ -39,7 +38,7 @@ func neighboured(t *testing.T, cfg Config, prepare func(peer namespace)) *neighb
 		}
 	}
 	var err error
-	if k.Manager, err = New(cfg, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry())); err != nil {
+	if k.Manager, err = newTestManager(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 
 	"github.com/kshalb/kshalb/internal/lab/labtest"
@@ -45,7 +44,7 @@ func holdForever() error {
 	}
 	cfg := testConfig()
 	cfg.Lifetime = lifetime
-	m, err := New(cfg, slog.New(slog.NewTextHandler(os.Stdout, nil)), NewMetrics(prometheus.NewRegistry()))
+	m, err := newTestManager(cfg, slog.New(slog.NewTextHandler(os.Stdout, nil)))
 	if err != nil {
 		return err
 	}

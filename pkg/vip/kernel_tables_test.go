@@ -25,7 +25,7 @@ func dropTables(families ...nftables.TableFamily) error {
 		return err
 	}
 	for _, f := range families {
-		conn.DelTable(&nftables.Table{Family: f, Name: "kshalb-fence_test"})
+		conn.DelTable(&nftables.Table{Family: f, Name: FencePrefix})
 	}
 	return conn.Flush()
 }
@@ -121,8 +121,8 @@ func TestKernelFenceIsOwned(t *testing.T) {
 			t.Errorf("removing the table of family %d says %v", f, err)
 		}
 	}
-	second := newHost(r.cfg)
-	defer second.close()
+	second := fenceOfOne(r.cfg)
+	defer second.hangUp()
 	r.host.do(t, func() error {
 		if err := second.prepare(); err == nil || !strings.Contains(err.Error(), "another running kshalb") {
 			return fmt.Errorf("a second process is told %w", err)
@@ -139,7 +139,7 @@ func TestKernelFenceIsOwned(t *testing.T) {
 	if !r.wire.until(start, start.Add(10*time.Second), r.kinds...) {
 		t.Error("it answers no more")
 	}
-	r.close()
+	r.oneFence.hangUp()
 	if got := allTables(t, r.host); len(got) != 3 {
 		t.Errorf("tables that persist: %v", got)
 	}
@@ -158,7 +158,7 @@ func TestKernelFenceIsOwned(t *testing.T) {
 // A fence touches no table but its own, and Cleanup none but fences.
 func TestKernelFenceLeavesOthersAlone(t *testing.T) {
 	host, _ := cable(t)
-	foreign := []string{"kshalb-fence", "kshalb-fencetest", "xkshalb-fence_test"}
+	foreign := []string{"kshalb-fences", "xkshalb-fence"}
 	host.do(t, func() error {
 		conn, err := nftables.New()
 		if err != nil {
@@ -169,33 +169,43 @@ func TestKernelFenceLeavesOthersAlone(t *testing.T) {
 				conn.AddTable(&nftables.Table{Family: f, Name: name})
 			}
 		}
-		conn.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: "kshalb-fence_test"})
+		conn.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: FencePrefix})
 		return conn.Flush()
 	})
 	before := allTables(t, host)
 	var log bytes.Buffer
 	host.do(t, func() error {
-		h := newHost(testConfig())
-		err := errors.Join(h.prepare(), h.arm(1, time.Minute), h.open(1, time.Now().Add(time.Minute)), h.shut())
-		h.close()
+		h := fenceOfOne(testConfig())
+		err := errors.Join(leaveOld(), h.prepare(), h.arm(1, time.Minute), h.open(1, time.Now().Add(time.Minute)), h.shut())
+		h.hangUp()
 		return errors.Join(err, Cleanup(slog.New(slog.NewTextHandler(&log, nil))))
 	})
 	if after := allTables(t, host); !slices.Equal(before, after) {
 		t.Errorf("tables were %v and are %v", before, after)
 	}
-	for _, want := range []string{`"arp kshalb-fence_test"`, `"inet kshalb-fence_test"`, `"netdev kshalb-fence_test"`} {
+	for _, want := range []string{`"arp kshalb-fence"`, `"inet kshalb-fence"`, `"netdev kshalb-fence"`, `"inet kshalb-fence_test"`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("Cleanup does not tell of %s:\n%s", want, log.String())
 		}
 	}
 }
 
+// leaveOld leaves a table of a version that had one for each VIP.
+func leaveOld() error {
+	conn, err := nftables.New()
+	if err != nil {
+		return err
+	}
+	conn.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "kshalb-fence_test"})
+	return conn.Flush()
+}
+
 // Cleanup removes no fence of a daemon that lives.
 func TestKernelCleanupOfLivingFence(t *testing.T) {
 	host, _ := cable(t)
 	host.do(t, func() error {
-		h := newHost(testConfig())
-		defer h.close()
+		h := fenceOfOne(testConfig())
+		defer h.hangUp()
 		if err := h.prepare(); err != nil {
 			return err
 		}

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"testing"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 var testVIP, testVIP6 = testConfig().Address, testConfig6().Address
@@ -41,7 +39,7 @@ func running(t *testing.T, cfg Config) *kernelRig {
 	t.Helper()
 	host, peer := cable(t)
 	says := said{make(chan struct{}, 100), make(chan struct{}, 100)}
-	m, err := New(cfg, slog.New(slog.NewTextHandler(says, nil)), NewMetrics(prometheus.NewRegistry()))
+	m, err := newTestManager(cfg, slog.New(slog.NewTextHandler(says, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ type Status struct {
 type Manager struct {
 	name  string
 	host  host
-	fence fence
+	fence *part
 	log   *slog.Logger
 	sent  func(frames int)
 	cfg   Config
@@ -72,63 +72,42 @@ type order struct {
 	deadline      time.Time
 }
 
-// New returns a manager of the VIP in cfg. It starts nothing and asks the
-// kernel nothing. The error names the field of cfg that is wrong.
-func New(cfg Config, log *slog.Logger, m *Metrics) (*Manager, error) {
+// New returns a manager of the VIP in cfg, which answers only while fence lets
+// it. It starts nothing and asks the kernel nothing. The error names the field of
+// cfg that is wrong.
+func New(cfg Config, fence *Fence, log *slog.Logger, m *Metrics) (*Manager, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("make VIP %q: %w", cfg.Name, err)
 	}
-	return newManager(cfg, newHost(cfg), log, m), nil
+	p, err := fence.of(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make VIP %q: %w", cfg.Name, err)
+	}
+	return newManager(cfg, newHost(cfg), p, log, m), nil
 }
 
-func newManager(cfg Config, h host, log *slog.Logger, m *Metrics) *Manager {
+func newManager(cfg Config, h host, p *part, log *slog.Logger, m *Metrics) *Manager {
 	mgr := &Manager{
-		name: cfg.Name,
-		host: h,
-		log:  log.With("vip", cfg.Name, "address", cfg.Address),
-		sent: m.sent(cfg.Name),
-		cfg:  cfg,
-		wake: make(chan struct{}, 1),
+		name:  cfg.Name,
+		host:  h,
+		fence: p,
+		log:   log.With("vip", cfg.Name, "address", cfg.Address),
+		sent:  m.sent(cfg.Name),
+		cfg:   cfg,
+		wake:  make(chan struct{}, 1),
 
 		conflicts: m.conflicts.WithLabelValues(cfg.Name).Inc,
 	}
 	if !cfg.Force {
 		mgr.obstacle = ErrAsking
 	}
-	mgr.fence.host, mgr.fence.log = h, mgr.log
 	m.watch(mgr)
 	return mgr
 }
 
-// Arm arms the fence for an attempt to get the lease: from some moment within
-// this call on, for the time of the lease (whole milliseconds, 1 or more), the
-// VIP may answer while a Hold has named that attempt. So whoever calls Arm, then
-// reads the clock, and then asks the voters for the lease, has a kernel that
-// closes the fence no later than the lease ends, whatever happens to this process.
-//
-// Each attempt has a number of its own, and numbers count up: one that was armed
-// before is refused, and so is one 64 below the highest. The kernel knows their
-// low 32 bits, which at 10 attempts a second come again after 13 years.
-//
-// linger is how long the VIP may go on answering after the lease when this
-// process is killed or frozen: 0, or, where the kernel lacks a piece of nf_tables,
-// Linger of the configured lifetime; the voters have to be asked for so much
-// more. Any other failure is an error, and then the lease must not be asked for.
-// It may say so and be wrong: an armed attempt that no Hold names opens nothing.
-// Tables that somebody else has removed are made again, closed.
-//
-// Arm waits for the kernel: less than a millisecond on an idle machine, as long
-// as it takes while others change large rulesets. It works while Run runs,
-// whether the VIP is held or not, beside everything else.
+// Arm is Fence.Arm for one attempt of this VIP alone.
 func (m *Manager) Arm(attempt uint64, lease time.Duration) (linger time.Duration, err error) {
-	err = m.fence.arm(attempt, lease)
-	switch {
-	case errors.Is(err, errNoFence):
-		return Linger(m.cfg.Lifetime), nil
-	case err != nil:
-		return 0, fmt.Errorf("arm VIP %s: %w", m.name, err)
-	}
-	return 0, nil
+	return m.fence.fence.Arm(map[string]uint64{m.name: attempt}, lease)
 }
 
 // Hold tells the manager to hold the VIP until deadline: to take it when it is
@@ -252,13 +231,13 @@ func (m *Manager) Able() error {
 // Run does what Hold and Withdraw ask for until ctx ends, and returns with the
 // VIP withdrawn; the error says what could not be removed. Withdraw is quicker:
 // Run also closes what it kept open. It must run in the network namespace that
-// the VIP is for, one at a time. It builds the fence, closed, before all else,
-// and removes it when the address is certainly gone.
+// the VIP is for, one at a time. The fence stands, closed, before all else, and
+// until the address is certainly gone.
 func (m *Manager) Run(ctx context.Context) error {
 	if err := m.start(); err != nil {
 		return err
 	}
-	m.fence.prepare(m.host.able)
+	m.fence.enter(m.host.able)
 	h, n := newHolder(m), newNeighbours(m)
 	n.follow(m)
 	timer := time.NewTimer(0) // the first look at what comes next
@@ -341,9 +320,7 @@ func (m *Manager) stop(h *holder, n *neighbours) error {
 		err = h.retry()
 	}
 	m.publish(h, n)
-	if err == nil {
-		err = m.fence.remove()
-	}
+	err = errors.Join(err, m.fence.leave(err == nil))
 	m.host.close()
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -25,7 +25,7 @@ func among(t *testing.T, change func(*Config), body func(b *rig, says func(hardw
 			return ""
 		}
 		change(&cfg)
-		m := newManager(cfg, f, testLog(), NewMetrics(prometheus.NewRegistry()))
+		m := fakeManagerOf(cfg, f, prometheus.NewRegistry())
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- m.Run(ctx) }()

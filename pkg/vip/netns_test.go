@@ -41,14 +41,14 @@ func (n namespace) start(f func() error) <-chan error {
 }
 
 // do runs f inside the namespace and waits for it.
-func (n namespace) do(t *testing.T, f func() error) {
+func (n namespace) do(t testing.TB, f func() error) {
 	t.Helper()
 	if err := <-n.start(f); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func newNamespace(t *testing.T) namespace {
+func newNamespace(t testing.TB) namespace {
 	t.Helper()
 	var n namespace
 	made := make(chan error, 1)
@@ -69,7 +69,7 @@ func newNamespace(t *testing.T) namespace {
 
 // cable connects two new namespaces: host has vip0 with 10.99.0.1/24 and
 // fd00:99::1/64, peer has peer0 with 10.99.0.2/24 and fd00:99::2/64.
-func cable(t *testing.T) (host, peer namespace) {
+func cable(t testing.TB) (host, peer namespace) {
 	t.Helper()
 	host, peer = newNamespace(t), newNamespace(t)
 	connect(t, host, peer)
@@ -77,7 +77,7 @@ func cable(t *testing.T) (host, peer namespace) {
 }
 
 // connect lays the cable between two namespaces that have none.
-func connect(t *testing.T, host, peer namespace) {
+func connect(t testing.TB, host, peer namespace) {
 	t.Helper()
 	host.do(t, func() error {
 		return netlink.LinkAdd(&netlink.Veth{
@@ -91,7 +91,7 @@ func connect(t *testing.T, host, peer namespace) {
 }
 
 // carrier waits until an interface has it.
-func (n namespace) carrier(t *testing.T, name string) {
+func (n namespace) carrier(t testing.TB, name string) {
 	t.Helper()
 	updates, done := make(chan netlink.LinkUpdate, 100), make(chan struct{})
 	defer close(done)

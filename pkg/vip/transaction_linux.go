@@ -68,7 +68,11 @@ func dialFilter() (filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	err = errors.Join(
+		unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}),
+		// An error without the message that it is about, which may be a long one.
+		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1))
+	if err != nil {
 		_ = unix.Close(fd)
 		return nil, err
 	}

@@ -185,7 +185,7 @@ func (w *wire) until(after, deadline time.Time, kinds ...string) bool {
 }
 
 // echo answers UDP datagrams to addr, which need not be there yet.
-func (n namespace) echo(t *testing.T, addr netip.AddrPort) {
+func (n namespace) echo(t testing.TB, addr netip.AddrPort) {
 	t.Helper()
 	n.do(t, func() error {
 		lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {

@@ -79,11 +79,11 @@ func fenceTaken(s *scene) {
 	}
 	fault := time.Now()
 	must(s.T, other.Kshalb().Stop(s.ctx))
-	release := ownTable(s.T, other.Host, "kshalb-fence_apiserver")
+	release := ownTable(s.T, other.Host, "kshalb-fence")
 	must(s.T, other.Start())
 	must(s.T, other.Kshalb().Wait(s.ctx))
 	code, text := other.Kshalb().State().ExitCode(), other.Kshalb().Tail(2000)
-	if code == 0 || !strings.Contains(text, "kshalb-fence_apiserver") {
+	if code == 0 || !strings.Contains(text, "kshalb-fence") {
 		s.Errorf("exit code %d, want an error that names the table:\n%s", code, text)
 	}
 	s.stays(fault)
