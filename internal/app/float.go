@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/kshalb/kshalb/internal/config"
@@ -19,6 +20,8 @@ type float struct {
 	manager  *vip.Manager
 	services []*service
 	recheck  chan struct{} // a backend changed
+
+	obstacle atomic.Pointer[error] // why this node cannot carry the VIP, when that was last looked at
 }
 
 // lifetime is the address lifetime that goes with a lease: whole seconds, and
@@ -85,7 +88,9 @@ func (f *float) changed() {
 // wrong with the address that it was told to take. A node that has the lease and
 // not the address would keep all others from answering.
 func (f *float) unable() error {
-	return cmp.Or(f.manager.Able(), f.manager.Status().Err)
+	err := cmp.Or(f.manager.Able(), f.manager.Status().Err)
+	f.obstacle.Store(&err)
+	return err
 }
 
 // fitness is how well this node could hold the VIP now.

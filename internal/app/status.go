@@ -124,8 +124,8 @@ func (f *float) addStatus(v *status.VIP) {
 	if c := m.Conflict; c != nil {
 		v.Conflict = &status.Conflict{MAC: c.MAC.String(), Who: c.Who(), Since: c.Since, Last: c.Last}
 	}
-	if err := f.unable(); err != nil {
-		v.Reason = err.Error()
+	if err := f.obstacle.Load(); err != nil && *err != nil {
+		v.Reason = (*err).Error()
 	}
 }
 
