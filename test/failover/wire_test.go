@@ -1,10 +1,14 @@
 package failover
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +32,7 @@ const locktime = time.Second
 // The scenes that an address of the other kind could change.
 func TestIPv6(t *testing.T) {
 	play(t, masters(t, cluster.Options{IPv6: true}), []act{
+		{"clients everywhere", fromEverywhere},
 		{"kill -9", killed},
 		{"SIGTERM", terminated},
 		{"link down", linkDown},
@@ -191,4 +196,33 @@ func put(ip netip.Addr) error {
 		a.Flags = unix.IFA_F_NODAD
 	}
 	return netlink.AddrAdd(eth0, a)
+}
+
+// The address answers on every host, the holder included, and each backend is
+// reached, that of the holder included.
+func fromEverywhere(s *scene) {
+	for _, h := range append([]*lab.Host{s.Client}, hosts(s.Masters)...) {
+		by := make(map[string]int)
+		client := http.Client{Timeout: limit, Transport: &http.Transport{
+			DialContext: h.DialContext, DisableKeepAlives: true,
+			TLSClientConfig: &tls.Config{RootCAs: s.CA.Pool(), ServerName: cluster.Name, MinVersion: tls.VersionTLS12},
+		}}
+		for range 3 * len(s.Masters) {
+			resp, err := client.Get(fmt.Sprintf("https://%s/whoami", netip.AddrPortFrom(s.VIP, cluster.Port)))
+			must(s.T, err)
+			body, err := io.ReadAll(resp.Body)
+			must(s.T, errors.Join(err, resp.Body.Close()))
+			by[strings.TrimSpace(string(body))]++
+		}
+		if len(by) != len(s.Masters) {
+			s.Errorf("from %s: answers by %v, want all masters", h.Name(), by)
+		}
+	}
+}
+
+func hosts(masters []*cluster.Master) (all []*lab.Host) {
+	for _, m := range masters {
+		all = append(all, m.Host)
+	}
+	return all
 }

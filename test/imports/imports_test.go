@@ -27,6 +27,7 @@ var driven = map[string][]string{
 	"github.com/mdlayher/arp":         {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go"},
 	"github.com/mdlayher/ethernet":    {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go"},
 	"github.com/mdlayher/packet":      {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go"},
+	"github.com/mdlayher/netlink":     {"pkg/vip/*_linux.go", "internal/app/sockets.go"},
 	"github.com/mdlayher/ndp":         {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go"},
 	"github.com/fxamacker/cbor":       {"pkg/election/datagram.go"},
 	"go.yaml.in/yaml":                 {"internal/config/*.go"},
