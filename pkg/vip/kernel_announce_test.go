@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/mdlayher/arp"
 	"github.com/mdlayher/ethernet"
+	"github.com/mdlayher/ndp"
 	"github.com/mdlayher/packet"
 	"github.com/vishvananda/netlink"
 )
@@ -44,6 +46,35 @@ func TestKernelAnnouncements(t *testing.T) {
 			t.Errorf("frame from %s to %s", frame.Source, frame.Destination)
 		}
 	}
+}
+
+// An advertisement says whether the host is a router, as the kernel's own do.
+func TestKernelRouterFlag(t *testing.T) {
+	host, _ := cable(t)
+	host.do(t, func() error {
+		a := neighbourAnnouncer{vip: testVIP6}
+		ifi, err := net.InterfaceByName(hostIf)
+		if err != nil {
+			return err
+		}
+		for value, want := range map[string]bool{"1": true, "0": false} {
+			if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+hostIf+"/forwarding", []byte(value), 0); err != nil {
+				return err
+			}
+			frames, err := a.frames(ifi)
+			if err != nil {
+				return err
+			}
+			m, err := ndp.ParseMessage(frames[0].Payload[ipv6Header:])
+			if err != nil {
+				return err
+			}
+			if got := m.(*ndp.NeighborAdvertisement).Router; got != want {
+				t.Errorf("forwarding %s: router is %v", value, got)
+			}
+		}
+		return nil
+	})
 }
 
 // readARP returns the next ARP of the VIP.

@@ -24,6 +24,7 @@ func TestFailover(t *testing.T) {
 		{"SIGTERM", terminated},
 		{"handover", handedOver},
 		{"link down", linkDown},
+		{"the link flaps", flapping},
 		{"isolated", isolated},
 		{"SIGSTOP", frozen},
 		{"no master sees another", parted},
@@ -86,6 +87,19 @@ func terminated(s *scene) {
 }
 
 func linkDown(s *scene) { s.cut(lab.LinkDown) }
+
+// A holder whose carrier comes and goes ten times in a second and a half is not
+// one of two at any moment, and all is well when it stays.
+func flapping(s *scene) {
+	fault := time.Now()
+	for range 10 {
+		must(s.T, s.holder.Cut(lab.LinkDown))
+		<-time.After(70 * time.Millisecond) // the time that the scene is about
+		must(s.T, s.holder.Heal())
+		<-time.After(70 * time.Millisecond)
+	}
+	s.settled(fault)
+}
 
 func isolated(s *scene) { s.cut(lab.Isolate) }
 
