@@ -242,6 +242,7 @@ func (n *node) untilHolds(p *lab.Process) {
 		must(n.T, err)
 		return has
 	})
+	n.untilSays(p, "VIP taken") // a moment later: only now the kernel has a route to it, too
 }
 
 // leftNothing looks for addresses, tables and socket files.

@@ -20,7 +20,7 @@ func TestObstacles(t *testing.T) {
 	}{
 		"the private port of a VIP is taken": {
 			func(n *node) *lab.Process { n.take("0.0.0.0:26443"); return n.run() },
-			[]string{"kshalb: listener apiserver: listen on 192.168.0.10:26443: address already in use", "choose another port"},
+			[]string{"kshalb: listener apiserver: listen on 192.168.0.10:26443: address already in use", "(process", "write another privatePort"},
 		},
 		"the port of a listener is taken": {
 			func(n *node) *lab.Process {
