@@ -82,11 +82,12 @@ type judge struct {
 	log   *slog.Logger
 	count func() // one more conflict
 
-	link   link // where it asks; zero: nowhere
-	asked  int  // probes since it has been there
-	askAt  time.Time
-	freed  bool // nobody has answered
-	lifted bool // the cluster has held the address, or need not ask: from now on conflicts are told, not obeyed
+	link     link // where it asks; zero: nowhere
+	asked    int  // probes since it has been there
+	askAt    time.Time
+	answered bool // the first probes have had the time to be
+	freed    bool // nobody has answered
+	lifted   bool // the cluster has held the address, or need not ask: from now on conflicts are told, not obeyed
 
 	other    stranger  // the last one
 	repaired time.Time // when a peer was last answered
@@ -101,7 +102,7 @@ func newJudge(force bool, log *slog.Logger, count func(), kin func(hardware) (st
 // follow begins to ask on another link, and on a zero one stops. A link without
 // Ethernet has nobody to ask.
 func (j *judge) follow(now time.Time, l link, ethernet bool) {
-	j.link, j.asked, j.freed = l, 0, !ethernet
+	j.link, j.asked, j.answered, j.freed = l, 0, !ethernet, !ethernet
 	j.askAt = time.Time{}
 	if l != (link{}) && ethernet && !j.lifted {
 		j.askAt = now.Add(rand.N(probeWait))
@@ -126,10 +127,13 @@ func (j *judge) tick(now time.Time) (probe bool) {
 		}
 		return true
 	case taken:
-		j.askAt = now.Add(lookAgain)
+		if j.asking() {
+			j.alarm(now, false)
+		}
+		j.answered, j.askAt = true, now.Add(lookAgain)
 		return true
 	}
-	j.freed, j.askAt = true, time.Time{}
+	j.freed, j.answered, j.askAt = true, true, time.Time{}
 	return false
 }
 
@@ -177,9 +181,8 @@ func (j *judge) heard(now time.Time, hw hardware, holding bool) reply {
 		return announce
 	}
 	j.note(now, hw)
-	if j.tells(now, hw) {
-		j.log.Warn("somebody else says that they have the VIP: stop them, or choose another address",
-			"who", j.other.conflict().String(), "held here", holding)
+	if !j.asking() {
+		j.alarm(now, holding)
 	}
 	if !holding || now.Sub(j.defended) < defendInterval {
 		return silence
@@ -188,13 +191,25 @@ func (j *judge) heard(now time.Time, hw hardware, holding bool) reply {
 	return defend
 }
 
+// asking reports whether the first probes are still under way. Who answers to them
+// may turn out to be a peer that has not introduced itself yet.
+func (j *judge) asking() bool { return !j.lifted && !j.answered }
+
+// alarm counts and tells a conflict.
+func (j *judge) alarm(now time.Time, holding bool) {
+	j.count()
+	if j.tells(now, j.other.hw) {
+		j.log.Warn("somebody else says that they have the VIP: stop them, or choose another address",
+			"who", j.other.conflict().String(), "held here", holding)
+	}
+}
+
 // note remembers a stranger, and looks for when they go.
 func (j *judge) note(now time.Time, hw hardware) {
 	if j.other.hw != hw || now.Sub(j.other.last) > goneAfter {
 		j.other = stranger{hw: hw, since: now}
 	}
 	j.other.last = now
-	j.count()
 	if !j.lifted && j.askAt.IsZero() && j.link != (link{}) {
 		j.freed, j.askAt = false, now.Add(lookAgain)
 	}
