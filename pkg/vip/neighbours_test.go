@@ -98,3 +98,23 @@ func TestForceAsksNobody(t *testing.T) {
 		b.calls()
 	})
 }
+
+// Once it is known that the address is free, a manager that waits asks the kernel
+// for nothing, and one that holds for nothing but its announcements.
+func TestIdleIsIdle(t *testing.T) {
+	among(t, func(*Config) {}, func(b *rig, _ func(hardware)) {
+		b.after(4 * time.Second)
+		b.host.takeAll()
+		b.after(time.Hour)
+		if calls := b.host.takeAll(); len(calls) > 0 {
+			b.Errorf("waiting for an hour: %v", calls)
+		}
+		b.hold(2 * time.Hour)
+		b.after(time.Minute)
+		b.host.takeAll()
+		b.after(time.Hour)
+		if calls := b.host.takeAll(); len(calls) != 120 || count(calls, "announce") != 120 {
+			b.Errorf("holding for an hour: %d calls, %v", len(calls), calls[:min(len(calls), 5)])
+		}
+	})
+}

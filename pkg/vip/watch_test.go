@@ -3,6 +3,7 @@ package vip
 import (
 	"context"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 // certain to have come.
 func watching(t *testing.T, host namespace) (calls chan struct{}) {
 	t.Helper()
+	host.do(t, func() error { // whose link-local addresses come a second or two after a carrier
+		return os.WriteFile("/proc/sys/net/ipv6/conf/all/disable_ipv6", []byte("1"), 0)
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	calls = make(chan struct{})
 	quit := make(chan struct{})
