@@ -71,7 +71,7 @@
 //
 // # Where things are
 //
-// manager.go is the public face and a mailbox; holder.go owns all state in the
+// manager.go is the public face; run.go empties its mailbox; holder.go owns all state in the
 // one goroutine of [Manager.Run]; fence.go is the fence of all VIPs, fence_part.go
 // what that goroutine knows of it; neighbours.go and conflict.go know who else
 // speaks for the VIP, the second without a clock or a socket; host.go is the seam
