@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -108,7 +109,7 @@ func (a *App) newParts(m metrics) error {
 		if a.self.Witness && l.VIP != "" {
 			continue
 		}
-		s, err := newService(l, a.loops, m, a.log, func() { a.changed(l.VIP); a.rerouted(l.VIP) }, func() { a.rerouted(l.VIP) })
+		s, err := newService(l, a.loops, m, a.log, func() { a.changed(l.VIP) }, func() { a.rerouted(l.VIP) })
 		if err != nil {
 			return err
 		}
@@ -151,12 +152,31 @@ func (a *App) newMetrics() metrics {
 	return m
 }
 
+// float is the VIP of a name; nil: there is none here, or not yet.
+func (a *App) float(name string) *float {
+	i := slices.IndexFunc(a.floats, func(f *float) bool { return f.cfg.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return a.floats[i]
+}
+
 // changed passes a backend's transition on to the VIP of that name.
 func (a *App) changed(vip string) {
-	for _, f := range a.floats {
-		if f.cfg.Name == vip {
-			f.changed()
-		}
+	if f := a.float(vip); f != nil {
+		f.changed()
+	}
+	a.rerouted(vip)
+}
+
+// rerouted has the VIP of that name see what its redirects are to be now.
+func (a *App) rerouted(vip string) {
+	f := a.float(vip)
+	if f == nil {
+		return
+	}
+	if err := f.reroute(); err != nil {
+		a.log.Error("redirects do not change", "vip", vip, "err", err)
 	}
 }
 

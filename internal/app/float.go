@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,9 @@ type float struct {
 	manager  *vip.Manager
 	services []*service
 	recheck  chan struct{} // a backend changed
+
+	routing      sync.Mutex // held from the look at the services to the change
+	setRedirects func([]vip.Redirect) error
 
 	obstacle atomic.Pointer[error] // why this node cannot carry the VIP, when that was last looked at
 }
@@ -51,8 +55,11 @@ func (a *App) newFloat(cfg config.VIP, m metrics) (*float, error) {
 		Lifetime: lifetime(a.cfg.Election.Lease), Refresh: cfg.Refresh, Redirects: redirects(f.services),
 		Force: cfg.Force, Peer: a.hardware.peer, Changed: f.changed,
 	}, a.fence, a.log, m.vip)
-	f.manager = manager
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	f.manager, f.setRedirects = manager, manager.SetRedirects
+	return f, nil
 }
 
 func (f *float) hold(l election.Lease) { f.manager.Hold(l.Term, l.Attempt, l.Deadline) }

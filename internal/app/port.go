@@ -124,14 +124,10 @@ func redirects(services []*service) (to []vip.Redirect) {
 	return to
 }
 
-// rerouted gives a VIP the redirects that its services need now.
-func (a *App) rerouted(name string) {
-	for _, f := range a.floats {
-		if f.cfg.Name != name {
-			continue
-		}
-		if err := f.manager.SetRedirects(redirects(f.services)); err != nil {
-			a.log.Error("redirects do not change", "vip", name, "err", err)
-		}
-	}
+// reroute gives the VIP the redirects that its services need now. It may be called
+// by several goroutines at once; the last look is the one that counts.
+func (f *float) reroute() error {
+	f.routing.Lock()
+	defer f.routing.Unlock()
+	return f.setRedirects(redirects(f.services))
 }

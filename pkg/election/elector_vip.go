@@ -41,9 +41,12 @@ func (e *Elector) carryOut(ctx context.Context, now time.Time, v *vipElection) {
 // arm begins to arm the fence for all attempts that wait for it, beside the loop:
 // the kernel may take its time, and votes must not wait for it.
 func (e *Elector) arm(now time.Time) {
-	attempts := make(map[string]uint64)
+	var attempts map[string]uint64 // most steps have none
 	for _, v := range e.vips {
 		if attempt, ok := v.machine.Arming(); ok && attempt != v.arming {
+			if attempts == nil {
+				attempts = make(map[string]uint64)
+			}
 			v.arming = attempt
 			attempts[v.Name] = attempt
 		}

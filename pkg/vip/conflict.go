@@ -236,19 +236,22 @@ func (j *judge) tells(now time.Time, hw hardware) bool {
 
 // taken reports whether a stranger has the address, as far as is known.
 func (j *judge) taken(now time.Time) bool {
-	return j.isStranger() && now.Sub(j.other.last) < goneAfter
+	return j.heardWithin(now, goneAfter)
 }
 
-// isStranger reports whether the last one still is: a peer may not have been
-// known as such when it was heard.
-func (j *judge) isStranger() bool {
+// heardWithin reports whether somebody was heard who still is a stranger: a peer
+// may not have been known as such then.
+func (j *judge) heardWithin(now time.Time, d time.Duration) bool {
+	if j.other.last.IsZero() || now.Sub(j.other.last) >= d {
+		return false
+	}
 	peer, own := j.kin(j.other.hw)
-	return !j.other.last.IsZero() && peer == "" && !own
+	return peer == "" && !own
 }
 
 // conflict is what Status tells, or nil.
 func (j *judge) conflict(now time.Time) *Conflict {
-	if !j.isStranger() || now.Sub(j.other.last) > shown {
+	if !j.heardWithin(now, shown) {
 		return nil
 	}
 	c := j.other.conflict()

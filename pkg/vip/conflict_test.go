@@ -16,6 +16,7 @@ type bench struct {
 	*judge
 	now     time.Time
 	counted int
+	looks   int // at whose an address is: that may ask the kernel
 	lines   strings.Builder
 	peers   map[hardware]string
 	probes  []time.Duration // since the start
@@ -28,7 +29,7 @@ func newBench(force bool) *bench {
 	b := &bench{peers: map[hardware]string{aPeer: "master2"}, now: time.Unix(1000, 0)}
 	b.start = b.now
 	b.judge = newJudge(force, slog.New(slog.NewTextHandler(&b.lines, nil)), func() { b.counted++ },
-		func(hw hardware) (string, bool) { return b.peers[hw], hw == thisHost })
+		func(hw hardware) (string, bool) { b.looks++; return b.peers[hw], hw == thisHost })
 	b.follow(b.now, link{7, "eth0"}, true)
 	return b
 }
@@ -136,6 +137,19 @@ func TestJudgeLifted(t *testing.T) {
 		b.after(time.Minute)
 		if err, c := b.obstacle(b.now), b.conflict(b.now); err != nil || c == nil || len(b.probes) > 0 {
 			t.Errorf("%v, %+v, probes %v", err, c, b.probes)
+		}
+	}
+}
+
+// Nobody is looked up while there is nobody to tell of.
+func TestJudgeLooksUpNobody(t *testing.T) {
+	b := newBench(true)
+	b.hears(aStranger, false)
+	b.after(shown + time.Second)
+	for name, b := range map[string]*bench{"nobody was heard": newBench(false), "that was long ago": b} {
+		b.looks = 0
+		if err, c := b.obstacle(b.now), b.conflict(b.now); b.looks > 0 || c != nil {
+			t.Errorf("%s: %d looks, %v, %+v", name, b.looks, err, c)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package vip
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -233,7 +234,7 @@ func (n namespace) named(t *testing.T, name string, add func(parent netlink.Link
 		n.tryLink(t, hostIf, func(parent netlink.Link) error {
 			err := netlink.LinkAdd(add(parent))
 			if errors.Is(err, unix.EOPNOTSUPP) {
-				return errNoKind
+				return fmt.Errorf("%w: %w", errNoKind, err)
 			}
 			if err != nil {
 				return err

@@ -192,6 +192,9 @@ func (m *Manager) Status() Status {
 	defer m.mu.Unlock()
 	s := m.status
 	s.FenceErr = m.fence.err()
+	if s.Conflict != nil && time.Since(s.Conflict.Last) >= shown { // nothing has happened since
+		s.Conflict = nil
+	}
 	return s
 }
 

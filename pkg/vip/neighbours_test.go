@@ -88,6 +88,21 @@ func TestNeighboursAreContradicted(t *testing.T) {
 	})
 }
 
+// Who has not been heard for long is not told of, whether anything happens or not.
+func TestConflictIsForgotten(t *testing.T) {
+	among(t, func(c *Config) { c.Force = true }, func(b *rig, says func(hardware)) {
+		says(aStranger)
+		b.after(shown - time.Second)
+		if b.Status().Conflict == nil {
+			b.Error("forgotten too soon")
+		}
+		b.after(2 * time.Second)
+		if c := b.Status().Conflict; c != nil {
+			b.Errorf("still told of: %+v", c)
+		}
+	})
+}
+
 func TestForceAsksNobody(t *testing.T) {
 	among(t, func(c *Config) { c.Force = true }, func(b *rig, says func(hardware)) {
 		says(aStranger)

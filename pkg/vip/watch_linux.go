@@ -26,7 +26,7 @@ var groups = []uint{
 // thread's network namespace comes, goes, or changes its flags (up, carrier),
 // name or hardware address, when an address comes or goes, and when a connected route does; now and
 // then once too often. [Manager.Recheck] and [Manager.Able] then tell what that
-// means for a VIP. It returns nil when ctx ends, and an error only when the kernel
+// means for a VIP. It calls it once at the beginning, too. It returns nil when ctx ends, and an error only when the kernel
 // refuses to tell from the start. What it misses when it is told too much at once,
 // it makes up for by one more call.
 func Watch(ctx context.Context, changed func()) error {
@@ -34,6 +34,7 @@ func Watch(ctx context.Context, changed func()) error {
 	if err != nil {
 		return fmt.Errorf("watch interfaces: %w", err)
 	}
+	changed() // what came before the subscription
 	for {
 		follow(ctx, s, changed)
 		for s, err = nil, unix.EAGAIN; err != nil; {

@@ -89,6 +89,22 @@ func (n namespace) setLink(t *testing.T, name string, change func(netlink.Link) 
 	})
 }
 
+// What changed between a first look and the subscription is not missed.
+func TestKernelWatchBegins(t *testing.T) {
+	host := newNamespace(t) // where nothing happens
+	ctx, cancel := context.WithCancel(t.Context())
+	done := host.start(func() error { return Watch(ctx, cancel) })
+	select {
+	case err := <-done:
+		if err != nil || ctx.Err() == nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nothing is told at the beginning")
+		cancel()
+	}
+}
+
 func TestKernelWatch(t *testing.T) {
 	host, peer := cable(t)
 	calls := watching(t, host)

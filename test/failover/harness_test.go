@@ -3,7 +3,6 @@ package failover
 import (
 	"context"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -51,22 +50,7 @@ func serve(t *testing.T, m *cluster.Master) (stop func()) {
 	must(t, err)
 	ln, err := m.Listen("tcp", fmt.Sprintf("[::]:%d", cluster.Port))
 	must(t, err)
-	return background(t, func(ctx context.Context) error { return demo.ServeAPI(ctx, ln, m.Name(), cert) })
-}
-
-// background runs a task until stop is called or the test ends.
-func background(t *testing.T, run func(context.Context) error) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(stop)
-	return stop
+	return labtest.Background(t, func(ctx context.Context) error { return demo.ServeAPI(ctx, ln, m.Name(), cert) })
 }
 
 func must(t *testing.T, err error) {
@@ -93,7 +77,7 @@ func observe(t *testing.T, c *cluster.Cluster) *scene {
 	w, err := c.Lab.Watch(c.VIP)
 	must(t, err)
 	s := &scene{T: t, Cluster: c, ctx: labtest.Context(t, 3*limit), watch: w, traffic: c.Traffic("/whoami")}
-	background(t, s.traffic.Run)
+	labtest.Background(t, s.traffic.Run)
 	s.holder, _ = s.owner(time.Now())
 	s.answered(time.Now())
 	return s

@@ -100,7 +100,7 @@ func TestFail(t *testing.T) {
 	must(t, err)
 	ln, err := c.Client.Listen("tcp", fmt.Sprintf("[::]:%d", cluster.Port))
 	must(t, err)
-	background(t, func(ctx context.Context) error { return demo.ServeAPI(ctx, ln, "client", cert) })
+	labtest.Background(t, func(ctx context.Context) error { return demo.ServeAPI(ctx, ln, "client", cert) })
 
 	taken := c.Masters[2]
 	stop := serve(t, taken)
