@@ -15,7 +15,7 @@ import (
 // are those of what is there now.
 func TestRedirectsFollowBackends(t *testing.T) {
 	backends := []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:6443"), netip.MustParseAddrPort("192.0.2.2:6443")}
-	s := &service{pool: proxy.NewPool(backends), cfg: config.Listener{
+	s := &service{pool: proxy.NewPool(proxy.PoolConfig{}, proxy.Even(backends...)), cfg: config.Listener{
 		Address: netip.MustParseAddrPort("192.0.2.10:6443"), Bind: netip.MustParseAddrPort("192.0.2.10:26443"),
 	}}
 	var last []vip.Redirect
@@ -29,7 +29,7 @@ func TestRedirectsFollowBackends(t *testing.T) {
 		var both sync.WaitGroup
 		for i, b := range backends {
 			both.Go(func() {
-				s.pool.SetReady(b, (round+i)%2 == 0)
+				s.pool.SetState(b, []proxy.State{proxy.Down, proxy.Up}[(round+i)%2])
 				if err := f.reroute(); err != nil {
 					t.Error(err)
 				}
@@ -41,7 +41,7 @@ func TestRedirectsFollowBackends(t *testing.T) {
 		}
 	}
 	for _, b := range backends {
-		s.pool.SetReady(b, false)
+		s.pool.SetState(b, proxy.Down)
 	}
 	if err := f.reroute(); err != nil || len(last) != 0 {
 		t.Errorf("without a backend: %v, %v", last, err)

@@ -32,18 +32,21 @@ func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Lo
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
 	}
-	s := &service{cfg: cfg, log: log.With("listener", cfg.Name), pool: proxy.NewPool(cfg.Backends), rerouted: rerouted}
+	s := &service{cfg: cfg, log: log.With("listener", cfg.Name), pool: proxy.NewPool(proxy.PoolConfig{}, proxy.Even(cfg.Backends...)), rerouted: rerouted}
 	s.checker = health.New(health.Config{
 		Name: cfg.Name, Prober: prober,
 		Interval: cfg.Check.Interval, Timeout: cfg.Check.Timeout,
 		Rise: cfg.Check.Rise, Fall: cfg.Check.Fall,
 	}, cfg.Backends, func(t health.Transition) {
-		s.pool.SetReady(t.Target, t.To == health.Up)
+		s.pool.SetState(t.Target, poolState(t.To))
 		changed()
 	}, log, m.health)
 	serve := proxy.Config{
 		Name: cfg.Name, Bind: cfg.Bind, FreeBind: cfg.VIP != "",
-		Timeouts:       proxy.Timeouts(cfg.Timeouts),
+		Timeouts: proxy.Timeouts{
+			Connect: cfg.Timeouts.Connect, Idle: cfg.Timeouts.Idle, HalfClosed: cfg.Timeouts.HalfClosed,
+			Drain: cfg.Timeouts.Drain, User: cfg.Timeouts.User,
+		},
 		MaxConnections: cfg.Connections, Allow: cfg.Allow,
 	}
 	s.listener = proxy.NewListener(serve, s.pool, loops, log, m.proxy)
@@ -52,6 +55,18 @@ func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Lo
 		s.beside = proxy.NewListener(serve, s.pool, loops, log, m.proxy)
 	}
 	return s, nil
+}
+
+// poolState is what a pool is told of a backend.
+func poolState(s health.State) proxy.State {
+	switch s {
+	case health.Up:
+		return proxy.Up
+	case health.Down:
+		return proxy.Down
+	default:
+		return proxy.Unknown
+	}
 }
 
 // listening is the task of all listeners. They are one, so that on stop none of

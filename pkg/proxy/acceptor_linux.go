@@ -96,7 +96,7 @@ func (lp *loop) accept() {
 // acceptFrom returns whether more may wait.
 func (lp *loop) acceptFrom(a *acceptor) (more bool) {
 	var from *unix.RawSockaddrAny
-	if len(a.l.cfg.Allow) > 0 {
+	if a.l.asksWho {
 		from = &lp.from
 	}
 	for range acceptBatch {
@@ -154,6 +154,9 @@ func (lp *loop) admit(a *acceptor, fd int32) {
 		a.live++
 		c := lp.conns.add()
 		c.from, c.phase = a, connecting
+		if a.l.pool.cfg.Balance == Source {
+			c.bucket = bucketOf(lp.client())
+		}
 		c.legs[clientSide] = leg{fd: fd, writable: true}
 		c.legs[backendSide] = leg{fd: noFD}
 		if lp.watch(c, clientSide) != nil {
@@ -182,12 +185,18 @@ func (lp *loop) allowed(sources []netip.Prefix) bool {
 	if len(sources) == 0 {
 		return true
 	}
-	var from netip.Addr
+	from := lp.client()
+	return slices.ContainsFunc(sources, func(p netip.Prefix) bool { return p.Contains(from) })
+}
+
+// client is the address of the client that was accepted last, if the listener asks
+// for it.
+func (lp *loop) client() netip.Addr {
 	switch lp.from.Addr.Family {
 	case unix.AF_INET:
-		from = netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&lp.from)).Addr)
+		return netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&lp.from)).Addr)
 	case unix.AF_INET6:
-		from = netip.AddrFrom16((*unix.RawSockaddrInet6)(unsafe.Pointer(&lp.from)).Addr).Unmap()
+		return netip.AddrFrom16((*unix.RawSockaddrInet6)(unsafe.Pointer(&lp.from)).Addr).Unmap()
 	}
-	return slices.ContainsFunc(sources, func(p netip.Prefix) bool { return p.Contains(from) })
+	return netip.Addr{}
 }

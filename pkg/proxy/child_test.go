@@ -36,9 +36,9 @@ func TestChild(t *testing.T) {
 }
 
 func obey(t *testing.T, backends []netip.AddrPort) {
-	pool := proxy.NewPool(backends)
+	pool := proxy.NewPool(proxy.PoolConfig{}, proxy.Even(backends...))
 	for _, b := range backends {
-		pool.SetReady(b, true)
+		pool.SetState(b, proxy.Up)
 	}
 	// A burst may find the backend's queue full, and then come again after 1, 3, 7 s.
 	timeouts := proxy.Timeouts{Connect: *patience}

@@ -26,9 +26,9 @@ func roundRobin(t *testing.T, open opener) {
 		}
 	}
 	expect(share(60), map[string]int{"a": 20, "b": 20, "c": 20})
-	f.pool.SetReady(addrs[1], false)
+	f.pool.SetState(addrs[1], proxy.Down)
 	expect(share(60), map[string]int{"a": 30, "c": 30})
-	f.pool.SetReady(addrs[1], true)
+	f.pool.SetState(addrs[1], proxy.Up)
 	expect(share(60), map[string]int{"a": 20, "b": 20, "c": 20})
 	for _, b := range f.Status().Backends {
 		if want := map[netip.AddrPort]uint64{addrs[0]: 70, addrs[1]: 40, addrs[2]: 70}[b.Backend]; b.Connections != want {
@@ -65,12 +65,12 @@ func blackholedConnect(t *testing.T, start starter) {
 func nothingReady(t *testing.T, open opener) {
 	b := newBackend(t)
 	f := open(t, proxy.Config{}, b.addr)
-	f.pool.SetReady(b.addr, false)
+	f.pool.SetState(b.addr, proxy.Down)
 	refused(t, f)
 	if n := f.value(t, "kshalb_proxy_refused_total", "no_backend"); n != 1 {
 		t.Errorf("%v refusals counted, want 1", n)
 	}
-	f.pool.SetReady(b.addr, true)
+	f.pool.SetState(b.addr, proxy.Up)
 	client, server := f.connect(t, b)
 	exchange(t, client, server, 1)
 }

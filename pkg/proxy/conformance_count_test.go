@@ -14,7 +14,7 @@ func counted(t *testing.T, open opener) {
 		return f.value(t, "kshalb_proxy_connections_active", b.addr.String()) == 1
 	})
 	if s := f.Status(); s.Active != 1 || len(s.Backends) != 1 || s.Backends[0] !=
-		(proxy.BackendStatus{Backend: b.addr, Ready: true, Active: 1, Connections: 1}) {
+		(proxy.BackendStatus{Backend: b.addr, State: proxy.Up, Active: 1, Connections: 1}) {
 		t.Errorf("status %+v", s)
 	}
 	go func() { send(client, 1, 300_000) }()

@@ -28,17 +28,19 @@ type conn struct {
 	flows [2]flow
 
 	from    *acceptor
-	stats   *backendStats // of the backend that is tried or relayed to
-	tried   []int         // backends that failed
+	target  *member       // the backend that is tried or relayed to; nil is none
+	stats   *backendStats // of target
+	tried   []*member     // backends that failed
 	started time.Duration // the attempt to connect
 	still   stillness
 
 	generation uint32 // how often the place was vacated
-	target     int32  // the backend, as index of the pool
 	next       int32  // the next vacant place
+	bucket     uint16 // of the client, for Pool.pick
 	phase      phase
 	half       bool // one direction has ended
 	queued     bool // there is more to do without an event
+	answered   bool // the backend has sent something
 }
 
 // bulk reports whether much was to be read lately.
@@ -84,6 +86,7 @@ func (s *slab) grow() {
 // its generation is void.
 func (s *slab) remove(c *conn) {
 	id := c.timer.id
+	clear(c.tried)
 	*c = conn{timer: timer{id: id}, tried: c.tried[:0], generation: c.generation + 1, next: s.vacant}
 	s.vacant = id
 	s.live--

@@ -32,6 +32,9 @@ func (lp *loop) told(c *conn, side int, events uint32) {
 	switch {
 	case failed:
 		lp.lastWords(c, side)
+		if side == backendSide && c.phase == relaying && !c.answered {
+			c.from.l.accuse(c.target, Evidence{Reason: "reset before the first byte", Provocable: true})
+		}
 		lp.reset(c)
 	case c.phase != relaying:
 	case c.bulk():
@@ -110,6 +113,7 @@ func (lp *loop) count(c *conn, side, n int) {
 	case side == clientSide:
 		c.stats.in.Add(float64(n))
 	default:
+		c.answered = true
 		c.stats.out.Add(float64(n))
 	}
 }
@@ -127,8 +131,7 @@ func (lp *loop) limit(c *conn, limit time.Duration) {
 // to see whether something has moved.
 func (lp *loop) timeout(c *conn) {
 	if c.phase == connecting {
-		lp.giveUp(c, unix.ETIMEDOUT)
-		lp.connect(c)
+		lp.retry(c, unix.ETIMEDOUT)
 		return
 	}
 	n, errno := lp.kernel.moved(&c.legs)
@@ -163,6 +166,15 @@ func (lp *loop) resetThose(reply chan<- int, meant func(*conn) bool) {
 	})
 }
 
+// elsewhere has those that are connecting to a backend try another one.
+func (lp *loop) elsewhere(l *Listener, m *member) {
+	lp.conns.each(func(c *conn) {
+		if c.from.l == l && c.phase == connecting && c.target == m {
+			lp.retry(c, unix.ECONNABORTED)
+		}
+	})
+}
+
 // reset ends c with a RST on both legs, which have been sent when it returns.
 // A leg that still connects may be connected for the backend already.
 func (lp *loop) reset(c *conn) { lp.end(c, lp.resetLeg) }
@@ -177,6 +189,9 @@ func (lp *loop) end(c *conn, how func(*conn, int)) {
 	}
 	if c.phase == relaying {
 		c.stats.active.Add(-1)
+	}
+	if c.target != nil {
+		c.target.load.Add(-1)
 	}
 	a := c.from
 	lp.conns.remove(c)

@@ -18,8 +18,8 @@ const defaultConnect = 2 * time.Second
 func (lp *loop) connect(c *conn) {
 	l := c.from.l
 	for {
-		i, found := l.pool.pick(c.tried)
-		if !found {
+		m := l.pool.pick(c.bucket, c.tried)
+		if m == nil {
 			why := allFailed
 			if len(c.tried) == 0 {
 				why = noBackend
@@ -27,14 +27,15 @@ func (lp *loop) connect(c *conn) {
 			lp.refuse(c, why)
 			return
 		}
-		c.target, c.stats, c.started = int32(i), l.stats[i], lp.kernel.now()
+		m.load.Add(1)
+		c.target, c.stats, c.started = m, l.statsOf(m), lp.kernel.now()
 		err := lp.dial(c)
 		switch {
 		case err == nil:
 			lp.attach(c)
 			return
 		case errors.Is(err, unix.EINPROGRESS):
-			lp.wheel.set(&c.timer, c.started+l.connectTimeout)
+			lp.wheel.set(&c.timer, c.started+l.patience(len(c.tried)))
 			return
 		}
 		lp.giveUp(c, err)
@@ -45,7 +46,7 @@ func (lp *loop) connect(c *conn) {
 // EINPROGRESS when an event will tell.
 func (lp *loop) dial(c *conn) error {
 	l := c.from.l
-	fd, dialed := lp.kernel.dial(l.pool.backends[c.target], l.legOptions)
+	fd, dialed := lp.kernel.dial(c.target.address, l.legOptions)
 	if fd == noFD {
 		return dialed
 	}
@@ -65,16 +66,26 @@ func (lp *loop) giveUp(c *conn, err error) {
 		lp.resetLeg(c, backendSide)
 	}
 	lp.wheel.stop(&c.timer)
+	c.target.load.Add(-1)
 	c.stats.attempts[resultOf(err)].Inc()
-	c.tried = append(c.tried, int(c.target))
+	if reason := againstBackend(err); reason != "" {
+		c.from.l.accuse(c.target, Evidence{Reason: reason})
+	}
+	c.tried = append(c.tried, c.target)
+	c.target = nil
+}
+
+// retry gives up an attempt and begins another one.
+func (lp *loop) retry(c *conn, err error) {
+	lp.giveUp(c, err)
+	lp.connect(c)
 }
 
 // connected ends an attempt as the kernel says that it ended.
 func (lp *loop) connected(c *conn, failed bool) {
 	if failed {
 		if err := lp.kernel.dialed(c.legs[backendSide].fd); err != nil {
-			lp.giveUp(c, err)
-			lp.connect(c)
+			lp.retry(c, err)
 			return
 		}
 	}
@@ -94,6 +105,15 @@ func (lp *loop) attach(c *conn) {
 	lp.pump(c)
 }
 
+// patience is how long an attempt may take when so many have failed before: little
+// while there are other backends, as nothing of the client's was read yet.
+func (l *Listener) patience(failed int) time.Duration {
+	if r := l.cfg.Timeouts.Retry; r > 0 && r < l.connectTimeout && l.pool.Usable() > failed+1 {
+		return r
+	}
+	return l.connectTimeout
+}
+
 func resultOf(err error) result {
 	var timeout interface{ Timeout() bool }
 	switch {
@@ -106,4 +126,17 @@ func resultOf(err error) result {
 	default:
 		return connectError
 	}
+}
+
+// againstBackend says what a failed attempt tells of the backend; "" is nothing, as
+// with an error of this host's own.
+func againstBackend(err error) string {
+	for _, errno := range []syscall.Errno{
+		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN,
+	} {
+		if errors.Is(err, errno) {
+			return "connect: " + errno.Error()
+		}
+	}
+	return ""
 }

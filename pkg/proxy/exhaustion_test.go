@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -26,7 +25,7 @@ func TestDescriptorExhaustion(t *testing.T) { alone(t, exhaust) }
 func TestLoopsWithoutDescriptors(t *testing.T) {
 	alone(t, func(t *testing.T) {
 		loops := proxy.NewLoops(3)
-		l := proxy.NewListener(proxy.Config{Bind: loopback}, proxy.NewPool(nil), loops, slog.New(slog.DiscardHandler), proxy.NewMetrics(nil))
+		l := proxy.NewListener(proxy.Config{Bind: loopback}, proxy.NewPool(proxy.PoolConfig{}, nil), loops, slog.New(slog.DiscardHandler), proxy.NewMetrics(nil))
 		if err := l.Listen(); err != nil {
 			t.Fatal(err)
 		}
@@ -81,8 +80,8 @@ func (w warnings) Handle(_ context.Context, r slog.Record) error {
 
 func exhaust(t *testing.T) {
 	backend := serving(t, echo)
-	pool := proxy.NewPool([]netip.AddrPort{backend})
-	pool.SetReady(backend, true)
+	pool := proxy.NewPool(proxy.PoolConfig{}, proxy.Even(backend))
+	pool.SetState(backend, proxy.Up)
 	log := warnings{slog.DiscardHandler, make(chan string, 100)}
 	l := proxy.NewListener(proxy.Config{Name: "test", Bind: loopback}, pool, running(t), slog.New(log), proxy.NewMetrics(prometheus.NewRegistry()))
 	if err := l.Listen(); err != nil {

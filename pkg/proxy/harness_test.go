@@ -44,9 +44,9 @@ func open(t testing.TB, cfg proxy.Config, backends ...netip.AddrPort) *front {
 	}
 	cfg.Name = "test"
 	reg := prometheus.NewRegistry()
-	f := &front{pool: proxy.NewPool(backends), reg: reg, done: make(chan struct{})}
+	f := &front{pool: proxy.NewPool(proxy.PoolConfig{}, proxy.Even(backends...)), reg: reg, done: make(chan struct{})}
 	for _, b := range backends {
-		f.pool.SetReady(b, true)
+		f.pool.SetState(b, proxy.Up)
 	}
 	loops := running(t)
 	f.Listener = proxy.NewListener(cfg, f.pool, loops, slog.New(slog.DiscardHandler), proxy.NewMetrics(reg))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -39,12 +38,25 @@ type Config struct {
 
 	MaxConnections int            // clients at once, connecting ones too; 0 is no limit
 	Allow          []netip.Prefix // client addresses that are served; empty is everybody
+
+	// Report is told what connections find out about a backend. It is called from
+	// the loops and must not block. nil: nobody wants to know.
+	Report func(backend netip.AddrPort, e Evidence)
+}
+
+// Evidence is what speaks against a backend.
+type Evidence struct {
+	Reason string
+	// Provocable says that a client can have caused it.
+	Provocable bool
 }
 
 // Timeouts bound the phases of a connection.
 type Timeouts struct {
 	// Connect bounds one attempt to connect to a backend; 0 is 2 s.
 	Connect time.Duration
+	// Retry does so while there is another backend to try; 0 is Connect.
+	Retry time.Duration
 	// Idle ends a connection (RST) when no byte has moved in either direction
 	// for it (measured to a quarter of it, never early); 0 is never.
 	Idle time.Duration
@@ -72,7 +84,7 @@ type Status struct {
 // BackendStatus is a Listener's view of one backend of its pool.
 type BackendStatus struct {
 	Backend     netip.AddrPort
-	Ready       bool
+	State       State
 	Active      int64  // connections relayed now
 	Connections uint64 // connections relayed since the start
 }
@@ -90,7 +102,8 @@ type Listener struct {
 	// What its connections need, made once.
 	legOptions     []option
 	connectTimeout time.Duration
-	stats          []*backendStats // by the pool's index
+	asksWho        bool     // the address of a client matters
+	stats          sync.Map // from *member to *backendStats
 	refused        [reasons]prometheus.Counter
 
 	live    atomic.Int64 // clients that were let in
@@ -118,14 +131,13 @@ func NewListener(cfg Config, pool *Pool, loops *Loops, log *slog.Logger, m *Metr
 		metrics:        m,
 		legOptions:     legOptions(cfg.Timeouts.User),
 		connectTimeout: cfg.Timeouts.Connect,
+		asksWho:        len(cfg.Allow) > 0 || pool.cfg.Balance == Source,
 		refused:        m.refusals(cfg.Name),
 	}
 	if l.connectTimeout <= 0 {
 		l.connectTimeout = defaultConnect
 	}
-	for _, b := range pool.backends {
-		l.stats = append(l.stats, m.backend(cfg.Name, b))
-	}
+	l.each(func(*member, State, *backendStats) {})
 	return l
 }
 
@@ -198,7 +210,7 @@ func (l *Listener) Run(ctx context.Context) error {
 	if err := l.begin(o); err != nil {
 		return err
 	}
-	l.log.Info("listening", "address", o.addr, "backends", len(l.stats))
+	l.log.Info("listening", "address", o.addr, "backends", len(l.pool.Backends()))
 	select {
 	case <-ctx.Done():
 		return nil
@@ -251,14 +263,15 @@ func (l *Listener) end() {
 // to the backends follow. Accepting goes on.
 func (l *Listener) Reset() int { return l.reset(message{order: resetAll, on: l}) }
 
-// ResetBackend does so for the connections that are relayed to one backend. An
-// address that is not of the pool has none.
+// ResetBackend does so for the connections that are relayed to one backend, also
+// to one that the pool has no more. Those that are still connecting to it go
+// elsewhere.
 func (l *Listener) ResetBackend(b netip.AddrPort) int {
-	i := slices.Index(l.pool.backends, plain(b))
-	if i < 0 {
+	m := l.pool.member(b)
+	if m == nil {
 		return 0
 	}
-	return l.reset(message{order: resetBackend, on: l, backend: int32(i)})
+	return l.reset(message{order: resetBackend, on: l, backend: m})
 }
 
 // reset asks no loop as long as there can be no connection: one that does not
@@ -273,13 +286,42 @@ func (l *Listener) reset(what message) int {
 // Status returns the listener's state now; backends are in the pool's order.
 func (l *Listener) Status() Status {
 	s := Status{Active: l.live.Load()}
-	for i, b := range l.stats {
+	l.each(func(m *member, state State, b *backendStats) {
 		s.Backends = append(s.Backends, BackendStatus{
-			Backend:     l.pool.backends[i],
-			Ready:       l.pool.isReady(i),
-			Active:      b.active.Load(),
-			Connections: b.relayed.Load(),
+			Backend: m.address, State: state, Active: b.active.Load(), Connections: b.relayed.Load(),
 		})
-	}
+	})
 	return s
+}
+
+// each calls do for the pool's backends, in its order.
+func (l *Listener) each(do func(*member, State, *backendStats)) {
+	members, states := l.pool.states()
+	for i, m := range members {
+		do(m, states[i], l.statsOf(m))
+	}
+}
+
+// statsOf returns what is counted of a backend. Counters of one that the pool has
+// no more go when a new one comes.
+func (l *Listener) statsOf(m *member) *backendStats {
+	if s, is := l.stats.Load(m); is {
+		return s.(*backendStats)
+	}
+	l.stats.Range(func(old, s any) bool {
+		if m := old.(*member); m.gone.Load() && m.load.Load() == 0 {
+			l.stats.Delete(old)
+			l.metrics.forget(l.cfg.Name, s.(*backendStats).address)
+		}
+		return true
+	})
+	s, _ := l.stats.LoadOrStore(m, l.metrics.backend(l.cfg.Name, m.address))
+	return s.(*backendStats)
+}
+
+// accuse tells what a connection found out about a backend.
+func (l *Listener) accuse(m *member, e Evidence) {
+	if l.cfg.Report != nil {
+		l.cfg.Report(m.address, e)
+	}
 }

@@ -24,7 +24,7 @@ import (
 var absent = netip.MustParseAddrPort("192.0.2.1:0")
 
 func listener(cfg proxy.Config) *proxy.Listener {
-	return proxy.NewListener(cfg, proxy.NewPool(nil), proxy.NewLoops(2), slog.New(slog.DiscardHandler), proxy.NewMetrics(nil))
+	return proxy.NewListener(cfg, proxy.NewPool(proxy.PoolConfig{}, nil), proxy.NewLoops(2), slog.New(slog.DiscardHandler), proxy.NewMetrics(nil))
 }
 
 // close ends a listener that was opened.
@@ -66,7 +66,7 @@ func TestListenErrors(t *testing.T) {
 // silence.
 func TestOpenedOnly(t *testing.T) {
 	var log strings.Builder
-	l := proxy.NewListener(proxy.Config{Bind: loopback}, proxy.NewPool(nil), proxy.NewLoops(2), slog.New(slog.NewTextHandler(&log, nil)), proxy.NewMetrics(nil))
+	l := proxy.NewListener(proxy.Config{Bind: loopback}, proxy.NewPool(proxy.PoolConfig{}, nil), proxy.NewLoops(2), slog.New(slog.NewTextHandler(&log, nil)), proxy.NewMetrics(nil))
 	if err := l.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestWildcardFamily(t *testing.T) {
 func TestNamesake(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := proxy.NewMetrics(reg)
-	pool := proxy.NewPool([]netip.AddrPort{absent})
+	pool := proxy.NewPool(proxy.PoolConfig{}, proxy.Even(absent))
 	for range 2 {
 		l := proxy.NewListener(proxy.Config{Name: "same", Bind: loopback}, pool, proxy.NewLoops(2), slog.New(slog.DiscardHandler), m)
 		if err := l.Listen(); err != nil {
@@ -262,7 +262,7 @@ func TestNothingIsLeft(t *testing.T) {
 			finish(t, client)
 			f.connect(t, b)
 		}
-		f.pool.SetReady(b.addr, false)
+		f.pool.SetState(b.addr, proxy.Down)
 		refused(t, f)
 
 		f = open(t, proxy.Config{Timeouts: timeouts}, blackhole(t), refusing(t))

@@ -145,6 +145,7 @@ func (lp *loop) obey(m message) {
 		lp.resetThose(m.reply, func(c *conn) bool { return c.from.l == m.on })
 	case resetBackend:
 		lp.resetThose(m.reply, func(c *conn) bool { return c.from.l == m.on && c.phase == relaying && c.target == m.backend })
+		lp.elsewhere(m.on, m.backend)
 	case quit:
 		lp.ending = true
 		m.reply <- 0

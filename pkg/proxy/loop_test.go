@@ -33,12 +33,12 @@ func newWorld(t *rapid.T) *world {
 	for port := range uint16(3) {
 		backends = append(backends, netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 1}), port+1))
 	}
-	pool := NewPool(backends)
+	pool := NewPool(PoolConfig{}, Even(backends...))
 	for _, b := range backends {
-		pool.SetReady(b, true)
+		pool.SetState(b, Up)
 	}
 	w.l = NewListener(Config{Name: "fake", Timeouts: Timeouts{
-		Connect: time.Second, Idle: 2 * halfClosed, HalfClosed: halfClosed,
+		Connect: time.Second, Retry: 300 * time.Millisecond, Idle: 2 * halfClosed, HalfClosed: halfClosed,
 	}}, pool, nil, slog.New(slog.DiscardHandler), NewMetrics(nil))
 	w.k.meanwhile = func(fd int32) {
 		switch rapid.IntRange(0, 29).Draw(t, "meanwhile") {
@@ -117,14 +117,14 @@ func (w *world) act() {
 	case 2:
 		k.refuse = !k.refuse
 	case 3:
-		b := rapid.SampledFrom(w.l.pool.backends).Draw(w.t, "backend")
-		w.l.pool.SetReady(b, rapid.Bool().Draw(w.t, "ready"))
+		b := rapid.SampledFrom(w.l.pool.Backends()).Draw(w.t, "backend")
+		w.l.pool.SetState(b.Address, rapid.SampledFrom([]State{Down, Draining, Suspect, Up}).Draw(w.t, "state"))
 	case 4:
 		k.time += time.Duration(rapid.Int64Range(0, int64(time.Second)).Draw(w.t, "pass"))
 	case 5:
 		if rapid.IntRange(0, 9).Draw(w.t, "reset") == 0 {
 			w.told = true
-			w.order(message{order: resetBackend, on: w.l, backend: 1})
+			w.order(message{order: resetBackend, on: w.l, backend: w.l.pool.order[1]})
 		}
 	case 6:
 		k.forked = !k.forked

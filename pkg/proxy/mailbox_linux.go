@@ -22,8 +22,8 @@ const (
 type message struct {
 	order   order
 	on      *Listener
-	socket  int32 // to serve
-	backend int32 // whose connections to reset, as index of the pool
+	socket  int32   // to serve
+	backend *member // whose connections to reset
 	reply   chan<- int
 }
 

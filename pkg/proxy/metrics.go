@@ -114,6 +114,13 @@ func (m *Metrics) backend(listener string, backend netip.AddrPort) *backendStats
 	return s
 }
 
+// forget ends the series of a backend.
+func (m *Metrics) forget(listener, backend string) {
+	of := prometheus.Labels{"listener": listener, "backend": backend}
+	m.connections.DeletePartialMatch(of)
+	m.bytes.DeletePartialMatch(of)
+}
+
 func (m *Metrics) refusals(listener string) (c [reasons]prometheus.Counter) {
 	for r := range reasons {
 		c[r] = m.refused.WithLabelValues(listener, r.String())
@@ -153,9 +160,12 @@ func (a *activeCollector) Collect(ch chan<- prometheus.Metric) {
 	sums := make(map[labels]int64)
 	a.mu.Lock()
 	for l := range a.listeners {
-		for _, b := range l.stats {
+		l.each(func(*member, State, *backendStats) {}) // new ones are there, too
+		l.stats.Range(func(_, s any) bool {
+			b := s.(*backendStats)
 			sums[labels{l.cfg.Name, b.address}] += b.active.Load()
-		}
+			return true
+		})
 	}
 	a.mu.Unlock()
 	for at, n := range sums {

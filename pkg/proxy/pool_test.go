@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -19,16 +18,23 @@ func addrs(n int) []netip.AddrPort {
 }
 
 func readyPool(n int) *Pool {
-	p := NewPool(addrs(n))
+	p := NewPool(PoolConfig{}, Even(addrs(n)...))
 	for _, b := range p.Backends() {
-		p.SetReady(b, true)
+		p.SetState(b.Address, Up)
 	}
 	return p
 }
 
+func upIf(up bool) State {
+	if up {
+		return Up
+	}
+	return Down
+}
+
 func TestPoolStartsNotReady(t *testing.T) {
-	p := NewPool(addrs(3))
-	if _, found := p.pick(nil); found || p.Ready() != 0 {
+	p := NewPool(PoolConfig{}, Even(addrs(3)...))
+	if p.pick(0, nil) != nil || p.Ready() != 0 {
 		t.Error("a backend is ready before anybody said so")
 	}
 }
@@ -36,13 +42,13 @@ func TestPoolStartsNotReady(t *testing.T) {
 func TestPoolNormalizes(t *testing.T) {
 	b := netip.MustParseAddrPort("192.0.2.1:6443")
 	mapped := netip.MustParseAddrPort("[::ffff:192.0.2.1]:6443")
-	p := NewPool([]netip.AddrPort{b, mapped, b})
-	if got := p.Backends(); !slices.Equal(got, []netip.AddrPort{b}) {
+	p := NewPool(PoolConfig{}, Even(b, mapped, b))
+	if got := p.Backends(); !slices.Equal(got, Even(b)) {
 		t.Fatalf("backends %v", got)
 	}
-	p.SetReady(mapped, true)
-	p.SetReady(netip.MustParseAddrPort("192.0.2.9:1"), true)
-	if p.Ready() != 1 || !p.isReady(0) {
+	p.SetState(mapped, Up)
+	p.SetState(netip.MustParseAddrPort("192.0.2.9:1"), Up)
+	if p.Ready() != 1 || p.pick(0, nil).address != b {
 		t.Error("the IPv6 form of a backend is another backend")
 	}
 }
@@ -51,28 +57,28 @@ func TestPoolNormalizes(t *testing.T) {
 // one at most from backend to backend, and only ready ones are picked.
 func TestPoolShares(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := NewPool(addrs(rapid.IntRange(1, 8).Draw(t, "backends")))
-		ready := make(map[int]bool)
+		p := NewPool(PoolConfig{}, Even(addrs(rapid.IntRange(1, 8).Draw(t, "backends"))...))
+		ready := make(map[*member]bool)
 		for range rapid.IntRange(1, 20).Draw(t, "changes") {
-			i := rapid.IntRange(0, len(p.backends)-1).Draw(t, "backend")
-			ready[i] = rapid.Bool().Draw(t, "ready")
-			p.SetReady(p.backends[i], ready[i])
+			m := rapid.SampledFrom(p.order).Draw(t, "backend")
+			ready[m] = rapid.Bool().Draw(t, "ready")
+			p.SetState(m.address, upIf(ready[m]))
 
-			got := make(map[int]int)
+			got := make(map[*member]int)
 			for range rapid.IntRange(0, 30).Draw(t, "picks") {
-				if k, found := p.pick(nil); found {
-					got[k]++
+				if m := p.pick(0, nil); m != nil {
+					got[m]++
 				} else if p.Ready() != 0 {
 					t.Fatalf("none picked of %d", p.Ready())
 				}
 			}
 			least, most := 1<<30, 0
-			for k := range p.backends {
-				if !ready[k] && got[k] > 0 {
-					t.Fatalf("backend %d is not ready and was picked", k)
+			for _, m := range p.order {
+				if !ready[m] && got[m] > 0 {
+					t.Fatalf("%s is down and was picked", m.address)
 				}
-				if ready[k] {
-					least, most = min(least, got[k]), max(most, got[k])
+				if ready[m] {
+					least, most = min(least, got[m]), max(most, got[m])
 				}
 			}
 			if most > least+1 {
@@ -85,16 +91,16 @@ func TestPoolShares(t *testing.T) {
 func TestPickTriesEachOnce(t *testing.T) {
 	p := readyPool(5)
 	for range 7 { // from each starting point, and on
-		var tried []int
+		var tried []*member
 		for {
-			i, found := p.pick(tried)
-			if !found {
+			m := p.pick(0, tried)
+			if m == nil {
 				break
 			}
-			if slices.Contains(tried, i) {
-				t.Fatalf("%d was picked again after %v", i, tried)
+			if slices.Contains(tried, m) {
+				t.Fatalf("%s was picked again after %v", m.address, tried)
 			}
-			tried = append(tried, i)
+			tried = append(tried, m)
 		}
 		if len(tried) != 5 {
 			t.Fatalf("only %v were tried", tried)
@@ -108,38 +114,37 @@ func TestPickConcurrently(t *testing.T) {
 	const backends, workers, each = 4, 8, 1000
 	p := readyPool(backends)
 	var mu sync.Mutex
-	got := make([]int, backends)
+	got := make(map[*member]int)
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
-			mine := make([]int, backends)
+			mine := make(map[*member]int)
 			for range each {
-				i, _ := p.pick(nil)
-				mine[i]++
+				mine[p.pick(0, nil)]++
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			for i, n := range mine {
-				got[i] += n
+			for m, n := range mine {
+				got[m] += n
 			}
 		})
 	}
 	wg.Wait()
-	for i, n := range got {
+	for m, n := range got {
 		if n != workers*each/backends {
-			t.Errorf("backend %d: %d picks of %d", i, n, workers*each)
+			t.Errorf("%s: %d picks of %d", m.address, n, workers*each)
 		}
 	}
 
 	wg.Go(func() {
 		for k := range each {
-			p.SetReady(p.backends[0], k%2 == 0)
+			p.SetState(p.order[0].address, upIf(k%2 == 0))
 		}
 	})
 	for range workers {
 		wg.Go(func() {
 			for range each {
-				if _, found := p.pick(nil); !found {
+				if p.pick(0, nil) == nil {
 					t.Error("nothing picked while three are ready")
 				}
 			}
@@ -150,19 +155,7 @@ func TestPickConcurrently(t *testing.T) {
 
 func TestPickAllocatesNothing(t *testing.T) {
 	p := readyPool(100)
-	if n := testing.AllocsPerRun(1000, func() { p.pick(nil) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { p.pick(0, nil) }); n != 0 {
 		t.Errorf("%v allocations", n)
-	}
-}
-
-func BenchmarkPick(b *testing.B) {
-	for _, n := range []int{3, 100} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			p := readyPool(n)
-			b.ReportAllocs()
-			for b.Loop() {
-				p.pick(nil)
-			}
-		})
 	}
 }

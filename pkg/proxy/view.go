@@ -1,0 +1,103 @@
+package proxy
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// view is a snapshot of a pool: what can be picked, the best first. It is never
+// written again.
+type view struct {
+	tiers  []tier
+	ready  int // members that are up or suspect
+	usable int // members in tiers
+}
+
+// tier is members that are as good as one another. The next one is looked at when
+// all of this were tried.
+type tier struct {
+	balance Balance
+	entries []entry
+	loads   []*atomic.Int64
+	even    bool          // all have the same weight
+	order   []uint16      // for turns: indices of entries, each as often as its weight asks for
+	table   []uint16      // for Source: the index of the entry of each bucket
+	slow    time.Duration // of slow start
+	warm    time.Duration // when the last of them has its full share
+}
+
+// entry is a member with what was true of it when the view was made.
+type entry struct {
+	*member
+	weight  int64
+	upSince time.Duration
+}
+
+// newView sorts the members into tiers. Each member is in one at most.
+func newView(cfg PoolConfig, members []*member) *view {
+	v := &view{}
+	ranks := make(map[*member]int)
+	last := 0
+	for _, m := range members {
+		if r, ok := rank(cfg, m); ok {
+			ranks[m] = r
+			last = max(last, r)
+		}
+		if m.state >= Suspect && m.backend.Weight > 0 {
+			v.ready++
+		}
+	}
+	v.usable = len(ranks)
+	for r := range last + 1 {
+		same := slices.DeleteFunc(slices.Clone(members), func(m *member) bool {
+			its, is := ranks[m]
+			return !is || its != r
+		})
+		if len(same) > 0 {
+			v.tiers = append(v.tiers, newTier(cfg, same))
+		}
+	}
+	return v
+}
+
+// rank is the place of a member's tier; false: it is not to be picked.
+func rank(cfg PoolConfig, m *member) (int, bool) {
+	up := m.state == Up
+	switch {
+	case m.backend.Weight <= 0:
+		return 0, false
+	case up && cfg.PreferLocal && m.backend.Local && !m.backend.Backup:
+		return 0, true
+	case up && !m.backend.Backup:
+		return 1, true
+	case up:
+		return 2, true
+	case m.state == Suspect && !m.backend.Backup:
+		return 3, true
+	case m.state == Suspect:
+		return 4, true
+	case m.state == Draining && cfg.Panic:
+		return 5, true
+	}
+	return 0, false
+}
+
+func newTier(cfg PoolConfig, members []*member) tier {
+	t := tier{balance: cfg.Balance, slow: cfg.SlowStart, even: true}
+	weights := make([]int, len(members))
+	for i, m := range members {
+		weights[i] = m.backend.Weight
+		t.entries = append(t.entries, entry{m, int64(m.backend.Weight), m.upSince})
+		t.loads = append(t.loads, &m.load)
+		t.even = t.even && weights[i] == weights[0]
+		if cfg.SlowStart > 0 {
+			t.warm = max(t.warm, m.upSince+cfg.SlowStart)
+		}
+	}
+	t.order = smooth(weights)
+	if cfg.Balance == Source {
+		t.table = rendezvous(t.entries)
+	}
+	return t
+}
