@@ -62,6 +62,10 @@ func poolState(s health.State) proxy.State {
 	switch s {
 	case health.Up:
 		return proxy.Up
+	case health.Suspect:
+		return proxy.Suspect
+	case health.Draining:
+		return proxy.Draining
 	case health.Down:
 		return proxy.Down
 	default:
