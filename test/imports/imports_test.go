@@ -32,6 +32,7 @@ var driven = map[string][]string{
 	"github.com/fxamacker/cbor":       {"pkg/election/datagram.go"},
 	"go.yaml.in/yaml":                 {"internal/config/*.go"},
 	"github.com/spf13/cobra":          {"cmd/kshalb/*.go"},
+	"github.com/miekg/dns":            {"internal/discovery/dns.go"},
 }
 
 // TestArrows: a package of pkg/ imports no other package of this module, only
