@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +21,15 @@ var needed = []struct {
 }{
 	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", "add the VIP and its redirect"},
 	{unix.CAP_NET_RAW, "CAP_NET_RAW", "announce the VIP by ARP"},
+}
+
+// isLocal reports whether an address is one of this host's now.
+func isLocal(addr netip.Addr) bool {
+	if addr.IsLoopback() {
+		return true
+	}
+	local, err := localAddrs()
+	return err == nil && slices.Contains(local, addr)
 }
 
 // checkHost asks what must be true before anything is opened: capabilities and
@@ -56,7 +67,7 @@ func (a *App) checkFiles() {
 	}
 	connections := 0
 	for _, s := range a.services {
-		connections += s.cfg.Connections
+		connections += s.cfg.Limits.Connections
 	}
 	if need := uint64(2*connections + ownFiles); need > may.Cur {
 		a.log.Warn("all connections that limits.connections allows need more open files than this process may have:"+

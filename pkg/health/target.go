@@ -163,7 +163,10 @@ func (t *target) accuse(e Evidence) bool {
 
 // add counts a verdict and tells of a transition.
 func (t *target) add(v verdict, why string, at time.Time) {
-	heard := t.cfg.Heard(t.addr)
+	var heard uint64
+	if v != ready {
+		heard = t.cfg.Heard(t.addr)
+	}
 	was, first := t.tally.state, t.tally.fails == 0
 	changed := t.tally.add(v, !first && heard > t.heard)
 	if first || t.tally.fails == 1 {
