@@ -36,6 +36,7 @@ type App struct {
 	registry *prometheus.Registry
 	loops    *proxy.Loops
 	services []*service
+	finder   *finder
 	floats   []*float
 	fence    *vip.Fence // before all floats
 	cluster  *cluster   // nil when there is no VIP
@@ -85,7 +86,9 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 		return a, nil
 	}
 	var err error
-	a.cluster, err = a.newCluster(m)
+	if a.cluster, err = a.newCluster(m); err == nil {
+		a.finder.guests = a.cluster.gossip.Guests
+	}
 	return a, err
 }
 
@@ -115,6 +118,7 @@ func (a *App) newParts(m metrics) error {
 		}
 		a.services = append(a.services, s)
 	}
+	a.finder = newFinder(a.services, a.opts.State, a.log)
 	if a.self.Witness || len(a.cfg.VIPs) == 0 {
 		return nil
 	}
@@ -228,7 +232,7 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 		if err := a.cluster.memory.prepare(); err != nil {
 			return nil, err
 		}
-		a.tellHardware()
+		a.tellMeta()
 		if err := a.cluster.gossip.Open(); err != nil {
 			return nil, err
 		}
@@ -244,6 +248,7 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 			return nil, err
 		}
 	}
+	a.finder.load()
 	if len(a.floats) > 0 {
 		return server, vip.Cleanup(a.log)
 	}
