@@ -102,6 +102,10 @@ func (lp *loop) attach(c *conn) {
 	c.stats.active.Add(1)
 	l.metrics.connect.Observe((lp.kernel.now() - c.started).Seconds())
 	lp.limit(c, l.cfg.Timeouts.Idle)
+	if !lp.introduce(c) {
+		lp.reset(c)
+		return
+	}
 	lp.pump(c)
 }
 

@@ -31,6 +31,8 @@ type kernel interface {
 	dial(to netip.AddrPort, opts []option) (int32, error)
 	// dialed is what became of it.
 	dialed(fd int32) error
+	// ends are the addresses of a connected socket: its peer's, and its own.
+	ends(fd int32) (peer, own netip.AddrPort, err error)
 	// moved is a number that grows whenever a peer of one of the legs sent
 	// bytes or acknowledged some.
 	moved(legs *[2]leg) (uint64, unix.Errno)

@@ -105,6 +105,14 @@ func (k *linux) dialed(fd int32) error {
 	return err
 }
 
+func (k *linux) ends(fd int32) (peer, own netip.AddrPort, err error) {
+	sa, err := unix.Getpeername(int(fd))
+	if err != nil {
+		return peer, own, err
+	}
+	return addrPort(sa), boundTo(fd), nil
+}
+
 // moved adds up what the kernel counts, which sees also a slow reader for whom
 // all has been written long ago.
 func (k *linux) moved(legs *[2]leg) (sum uint64, _ unix.Errno) {
