@@ -185,7 +185,7 @@ func (k *fakeKernel) accept(ln int32, _ *unix.RawSockaddrAny) (int32, unix.Errno
 	return fd, 0
 }
 
-func (k *fakeKernel) dial(netip.AddrPort, []option) (int32, error) {
+func (k *fakeKernel) dial(netip.Addr, netip.AddrPort, []option) (int32, error) {
 	how := rapid.IntRange(0, 9).Draw(k.t, "dial")
 	room := rapid.SampledFrom([]int{1000, 20}).Draw(k.t, "room")
 	switch {

@@ -50,5 +50,12 @@ func checkIdentity(cfg Config) error {
 	if v := cfg.ProxyProtocol; v < 0 || v > 2 {
 		return fmt.Errorf("listen on %s: there is no version %d of the PROXY protocol: use 1 or 2, or 0 for none", cfg.Bind, v)
 	}
+	if !cfg.Transparent {
+		return nil
+	}
+	if err := mayImpersonate(); err != nil {
+		return fmt.Errorf("listen on %s: speak to backends with clients' addresses: %w; run as root or with CAP_NET_ADMIN,"+
+			" or let them see this host's address (`source: node`)", cfg.Bind, err)
+	}
 	return nil
 }

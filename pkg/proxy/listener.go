@@ -50,6 +50,15 @@ type Config struct {
 	// family than the client, that is the socket's own address.
 	Advertised netip.AddrPort
 
+	// Transparent has backends see the client's own address as the source of the
+	// connection, with another port (IP_TRANSPARENT; ip(7)). It needs
+	// CAP_NET_ADMIN, answers of the backends that come back to this host, and
+	// rules by which the host takes those for its own. A client whose address is
+	// of another family than the backend's, or a loopback one, can't connect to
+	// it: such an attempt counts as failed, and nobody appears at a backend as
+	// somebody else instead.
+	Transparent bool
+
 	// Report is told what connections find out about a backend. It is called from
 	// the loops and must not block. nil: nobody wants to know.
 	Report func(backend netip.AddrPort, e Evidence)

@@ -39,7 +39,8 @@ func newWorld(t *rapid.T) *world {
 		pool.SetState(b, Up)
 	}
 	version := rapid.IntRange(0, 2).Draw(t, "PROXY protocol")
-	w.l = NewListener(Config{Name: "fake", ProxyProtocol: version, Timeouts: Timeouts{
+	transparent := rapid.Bool().Draw(t, "transparent")
+	w.l = NewListener(Config{Name: "fake", ProxyProtocol: version, Transparent: transparent, Timeouts: Timeouts{
 		Connect: time.Second, Retry: 300 * time.Millisecond, Idle: 2 * halfClosed, HalfClosed: halfClosed,
 	}}, pool, nil, slog.New(slog.DiscardHandler), NewMetrics(nil))
 	w.k.meanwhile = func(fd int32) {
