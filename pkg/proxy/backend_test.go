@@ -1,21 +1,26 @@
 package proxy_test
 
 import (
+	"encoding/binary"
 	"io"
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kshalb/kshalb/pkg/proxy"
 )
 
 // backend is a server whose connections a test takes one by one.
 type backend struct {
 	*net.TCPListener
-	addr netip.AddrPort
+	addr       netip.AddrPort
+	introduced bool // each connection begins by saying whose it is
 }
 
 func newBackend(t testing.TB) *backend { return newBackendOn(t, loopback) }
@@ -27,7 +32,27 @@ func newBackendOn(t testing.TB, addr netip.AddrPort) *backend {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
-	return &backend{ln, ln.Addr().(*net.TCPAddr).AddrPort()}
+	return asBackend(t, ln)
+}
+
+func asBackend(t testing.TB, ln net.Listener) *backend {
+	return &backend{ln.(*net.TCPListener), ln.Addr().(*net.TCPAddr).AddrPort(), strings.Contains(t.Name(), introducing)}
+}
+
+// introducing is in the names of tests whose backends are told who connects.
+const introducing = "PROXY_v2"
+
+// hear takes off a connection what it is introduced by, and no byte more.
+func (b *backend) hear(c *net.TCPConn) error {
+	if !b.introduced {
+		return nil
+	}
+	var head [16]byte // 12 of the signature, 2 of kinds, 2 of the length of the rest
+	if _, err := io.ReadFull(c, head[:]); err != nil {
+		return err
+	}
+	_, err := io.CopyN(io.Discard, c, int64(binary.BigEndian.Uint16(head[14:])))
+	return err
 }
 
 func (b *backend) accept(t testing.TB) *net.TCPConn {
@@ -39,7 +64,10 @@ func (b *backend) accept(t testing.TB) *net.TCPConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return keep(t, c)
+	if err := b.hear(keep(t, c)); err != nil {
+		t.Fatal("hear who connects:", err)
+	}
+	return c
 }
 
 // serving starts a backend that runs handle for each connection and closes it
@@ -59,7 +87,9 @@ func serving(t testing.TB, handle func(*net.TCPConn)) netip.AddrPort {
 			wg.Go(func() {
 				defer conns.Delete(c)
 				defer c.Close()
-				handle(c)
+				if b.hear(c) == nil {
+					handle(c)
+				}
 			})
 		}
 	})
@@ -129,6 +159,10 @@ func newBlackhole(t testing.TB) *backend {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
-	dial(t, addr)
-	return &backend{ln.(*net.TCPListener), addr}
+	b := asBackend(t, ln)
+	first := dial(t, addr)
+	if b.introduced {
+		say(t, first, string(proxy.LocalHeader(2)))
+	}
+	return b
 }

@@ -29,13 +29,20 @@ func everySize(t *testing.T, start starter) {
 	}
 }
 
-func families(t *testing.T, start starter) {
+// needIPv6 returns the loopback of IPv6, and skips where there is none.
+func needIPv6(t *testing.T) netip.AddrPort {
+	t.Helper()
 	v6 := netip.MustParseAddrPort("[::1]:0")
-	if ln, err := net.Listen("tcp6", v6.String()); err != nil {
+	ln, err := net.Listen("tcp6", v6.String())
+	if err != nil {
 		t.Skipf("no IPv6 here: %v", err)
-	} else {
-		ln.Close()
 	}
+	ln.Close()
+	return v6
+}
+
+func families(t *testing.T, start starter) {
+	v6 := needIPv6(t)
 	for _, at := range []netip.AddrPort{loopback, v6} {
 		for _, behind := range []netip.AddrPort{loopback, v6} {
 			b := newBackendOn(t, behind)

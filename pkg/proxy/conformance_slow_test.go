@@ -187,7 +187,7 @@ func newSmallBackend(t *testing.T) *backend {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
-	return &backend{ln.(*net.TCPListener), ln.Addr().(*net.TCPAddr).AddrPort()}
+	return asBackend(t, ln)
 }
 
 func smallBuffers(_, _ string, rc syscall.RawConn) error {

@@ -36,7 +36,16 @@ func (open opener) start(t testing.TB, cfg proxy.Config, backends ...netip.AddrP
 
 // dataPaths are the ways to move bytes. Each has to pass all of conformance.
 var dataPaths = map[string]opener{
-	"event loops": open,
+	"event loops":           open,
+	"event loops, PROXY v2": introduced,
+}
+
+// introduced is open where backends are told who connects. That takes away
+// nothing: neither bytes, nor ends, nor what is counted.
+func introduced(t testing.TB, cfg proxy.Config, backends ...netip.AddrPort) *front {
+	t.Helper()
+	cfg.ProxyProtocol = 2
+	return open(t, cfg, backends...)
 }
 
 // claim is one case of the suite: about every good balancer, or about what only

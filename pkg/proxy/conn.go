@@ -38,9 +38,10 @@ type conn struct {
 	next       int32  // the next vacant place
 	bucket     uint16 // of the client, for Pool.pick
 	phase      phase
-	half       bool // one direction has ended
-	queued     bool // there is more to do without an event
-	answered   bool // the backend has sent something
+	half       bool  // one direction has ended
+	queued     bool  // there is more to do without an event
+	answered   bool  // the backend has sent something
+	unsaid     uint8 // bytes for the backend that are ours: who its client is
 }
 
 // bulk reports whether much was to be read lately.

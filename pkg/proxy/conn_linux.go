@@ -111,7 +111,7 @@ func (lp *loop) count(c *conn, side, n int) {
 	switch {
 	case n == 0:
 	case side == clientSide:
-		c.stats.in.Add(float64(n))
+		c.stats.in.Add(float64(c.unaddressed(n)))
 	default:
 		c.answered = true
 		c.stats.out.Add(float64(n))

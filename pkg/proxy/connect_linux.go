@@ -46,7 +46,11 @@ func (lp *loop) connect(c *conn) {
 // EINPROGRESS when an event will tell.
 func (lp *loop) dial(c *conn) error {
 	l := c.from.l
-	fd, dialed := lp.kernel.dial(c.target.address, l.legOptions)
+	as, err := lp.speaksAs(c)
+	if err != nil {
+		return err
+	}
+	fd, dialed := lp.kernel.dial(as, c.target.address, l.legOptions)
 	if fd == noFD {
 		return dialed
 	}
@@ -102,6 +106,10 @@ func (lp *loop) attach(c *conn) {
 	c.stats.active.Add(1)
 	l.metrics.connect.Observe((lp.kernel.now() - c.started).Seconds())
 	lp.limit(c, l.cfg.Timeouts.Idle)
+	if !lp.introduce(c) {
+		lp.reset(c)
+		return
+	}
 	lp.pump(c)
 }
 

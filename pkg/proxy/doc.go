@@ -9,6 +9,9 @@
 // What ends on one side ends the same way on the other: a FIN is passed on as
 // a FIN, for each direction by itself; a RST, or any other failure, as a RST.
 //
+// Config.ProxyProtocol has each connection to a backend begin by saying whose it
+// is (identity.go, proxyproto.go).
+//
 // Bytes are moved by a few event loops, each with an epoll set, a
 // listening socket (SO_REUSEPORT), connections and timers of its own; the
 // kernel deals out the clients. Little is copied through one buffer of the

@@ -185,17 +185,18 @@ func (k *fakeKernel) accept(ln int32, _ *unix.RawSockaddrAny) (int32, unix.Errno
 	return fd, 0
 }
 
-func (k *fakeKernel) dial(netip.AddrPort, []option) (int32, error) {
+func (k *fakeKernel) dial(netip.Addr, netip.AddrPort, []option) (int32, error) {
 	how := rapid.IntRange(0, 9).Draw(k.t, "dial")
+	room := rapid.SampledFrom([]int{1000, 20}).Draw(k.t, "room")
 	switch {
 	case k.refuse:
 		return noFD, unix.EMFILE
 	case how == 0:
 		return noFD, unix.ECONNREFUSED
 	case how == 1:
-		return k.socket(&fakeSocket{room: 1000}), nil
+		return k.socket(&fakeSocket{room: room}), nil
 	}
-	return k.socket(&fakeSocket{room: 1000, connecting: true}), unix.EINPROGRESS
+	return k.socket(&fakeSocket{room: room, connecting: true}), unix.EINPROGRESS
 }
 
 func (k *fakeKernel) dialed(fd int32) error {
@@ -205,6 +206,20 @@ func (k *fakeKernel) dialed(fd int32) error {
 	}
 	s.toldOf = true
 	return s.failure
+}
+
+// ends are the addresses that the peer of fd has by its number.
+func (k *fakeKernel) ends(fd int32) (peer, own netip.AddrPort, err error) {
+	if k.use(fd).failure != 0 {
+		return peer, own, unix.ENOTCONN
+	}
+	return fakePeer(fd), fakeOwn, nil
+}
+
+var fakeOwn = netip.MustParseAddrPort("192.0.2.9:443")
+
+func fakePeer(fd int32) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, 1}), uint16(fd))
 }
 
 func (k *fakeKernel) moved(legs *[2]leg) (sum uint64, _ unix.Errno) {

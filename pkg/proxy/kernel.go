@@ -25,12 +25,15 @@ type kernel interface {
 
 	// accept takes a client, and its address if from is not nil.
 	accept(ln int32, from *unix.RawSockaddrAny) (int32, unix.Errno)
-	// dial makes a socket with options and begins to connect it. The error is
-	// nil when it is connected already and EINPROGRESS when an event will tell;
-	// with any other one there is no socket.
-	dial(to netip.AddrPort, opts []option) (int32, error)
+	// dial makes a socket with options and begins to connect it, in somebody
+	// else's name if as is valid. The error is nil when it is connected already
+	// and EINPROGRESS when an event will tell; with any other one there is no
+	// socket.
+	dial(as netip.Addr, to netip.AddrPort, opts []option) (int32, error)
 	// dialed is what became of it.
 	dialed(fd int32) error
+	// ends are the addresses of a connected socket: its peer's, and its own.
+	ends(fd int32) (peer, own netip.AddrPort, err error)
 	// moved is a number that grows whenever a peer of one of the legs sent
 	// bytes or acknowledged some.
 	moved(legs *[2]leg) (uint64, unix.Errno)

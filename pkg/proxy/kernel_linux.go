@@ -16,7 +16,7 @@ type linux struct {
 	opened   time.Time
 	fromSize uint32
 	info     unix.TCPInfo
-	to       sockaddr // of the connect that is made
+	to, as   sockaddr // of the connect that is made
 }
 
 func openLinux() (*linux, error) {
@@ -75,9 +75,9 @@ func (k *linux) accept(ln int32, from *unix.RawSockaddrAny) (int32, unix.Errno) 
 	return int32(fd), errno
 }
 
-// dial does not bind the socket to a local address: with one all backends
+// dial binds the socket to no local address of this host: with one all backends
 // together would have the 28,000 local ports that each can have.
-func (k *linux) dial(to netip.AddrPort, opts []option) (int32, error) {
+func (k *linux) dial(as netip.Addr, to netip.AddrPort, opts []option) (int32, error) {
 	sa, family, err := k.to.of(to)
 	if err != nil {
 		return noFD, err
@@ -87,7 +87,10 @@ func (k *linux) dial(to netip.AddrPort, opts []option) (int32, error) {
 		return noFD, errno
 	}
 	fd := int32(sock)
-	if err = setAll(fd, opts); err == nil {
+	if err = setAll(fd, opts); err == nil && as.IsValid() {
+		err = k.impersonate(fd, as)
+	}
+	if err == nil {
 		err = unix.Connect(int(fd), sa)
 	}
 	if err != nil && !errors.Is(err, unix.EINPROGRESS) {
@@ -103,6 +106,14 @@ func (k *linux) dialed(fd int32) error {
 		err = unix.Errno(errno)
 	}
 	return err
+}
+
+func (k *linux) ends(fd int32) (peer, own netip.AddrPort, err error) {
+	sa, err := unix.Getpeername(int(fd))
+	if err != nil {
+		return peer, own, err
+	}
+	return addrPort(sa), boundTo(fd), nil
 }
 
 // moved adds up what the kernel counts, which sees also a slow reader for whom

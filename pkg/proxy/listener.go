@@ -39,6 +39,26 @@ type Config struct {
 	MaxConnections int            // clients at once, connecting ones too; 0 is no limit
 	Allow          []netip.Prefix // client addresses that are served; empty is everybody
 
+	// ProxyProtocol is the version of the PROXY protocol in which each connection
+	// to a backend begins by saying whose it is (haproxy.org,
+	// doc/proxy-protocol.txt): 1, a line of text, or 2; 0 is not at all. A backend
+	// has to expect it. What is said is not counted as a client's bytes; a probe of
+	// such a backend begins with LocalHeader.
+	ProxyProtocol int
+	// Advertised is where clients connect in their own eyes, when that is not
+	// Bind's port: what is said to a backend. When it is invalid, or of another
+	// family than the client, that is the socket's own address.
+	Advertised netip.AddrPort
+
+	// Transparent has backends see the client's own address as the source of the
+	// connection, with another port (IP_TRANSPARENT; ip(7)). It needs
+	// CAP_NET_ADMIN, answers of the backends that come back to this host, and
+	// rules by which the host takes those for its own. A client whose address is
+	// of another family than the backend's, or a loopback one, can't connect to
+	// it: such an attempt counts as failed, and nobody appears at a backend as
+	// somebody else instead.
+	Transparent bool
+
 	// Report is told what connections find out about a backend. It is called from
 	// the loops and must not block. nil: nobody wants to know.
 	Report func(backend netip.AddrPort, e Evidence)
@@ -150,6 +170,9 @@ func NewListener(cfg Config, pool *Pool, loops *Loops, log *slog.Logger, m *Metr
 func (l *Listener) Listen() error {
 	if l.open.Load() != nil {
 		return fmt.Errorf("listen on %s: listener %s is open already", l.cfg.Bind, l.cfg.Name)
+	}
+	if err := checkIdentity(l.cfg); err != nil {
+		return err
 	}
 	sockets, err := listen(l.cfg, len(l.loops.loops))
 	if err != nil {

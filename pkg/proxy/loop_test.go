@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"log/slog"
 	"net/netip"
 	"testing"
@@ -37,7 +38,9 @@ func newWorld(t *rapid.T) *world {
 	for _, b := range backends {
 		pool.SetState(b, Up)
 	}
-	w.l = NewListener(Config{Name: "fake", Timeouts: Timeouts{
+	version := rapid.IntRange(0, 2).Draw(t, "PROXY protocol")
+	transparent := rapid.Bool().Draw(t, "transparent")
+	w.l = NewListener(Config{Name: "fake", ProxyProtocol: version, Transparent: transparent, Timeouts: Timeouts{
 		Connect: time.Second, Retry: 300 * time.Millisecond, Idle: 2 * halfClosed, HalfClosed: halfClosed,
 	}}, pool, nil, slog.New(slog.DiscardHandler), NewMetrics(nil))
 	w.k.meanwhile = func(fd int32) {
@@ -73,8 +76,8 @@ func (w *world) turn() {
 		}
 	})
 	for client, backend := range w.pairs {
-		w.passed(client, backend)
-		w.passed(backend, client)
+		w.passed(client, backend, w.introduction(client))
+		w.passed(backend, client, nil)
 		w.excused(client, backend)
 	}
 	for _, p := range w.lp.pipes.spare {
@@ -92,17 +95,36 @@ func (w *world) excused(client, backend int32) {
 	}
 }
 
-// passed: what came out is what went in, in order, and the end is the end.
-func (w *world) passed(from, to int32) {
+// introduction is what the backend of a client hears before it.
+func (w *world) introduction(client int32) []byte {
+	version := w.l.cfg.ProxyProtocol
+	if version == 0 {
+		return nil
+	}
+	b, err := proxyHeader(version, fakePeer(client), fakeOwn)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b
+}
+
+// passed: what came out is what went in, in order and behind what is said first,
+// and the end is the end.
+func (w *world) passed(from, to int32, first []byte) {
 	src, dst := w.k.sockets[from], w.k.sockets[to]
-	for i, b := range dst.out {
+	n := min(len(first), len(dst.out))
+	if !bytes.Equal(first[:n], dst.out[:n]) {
+		w.t.Fatalf("from %d to %d: first came %q, want %q", from, to, dst.out[:n], first)
+	}
+	out := dst.out[n:]
+	for i, b := range out {
 		if i >= src.sent || b != script(from, i) {
-			w.t.Fatalf("from %d to %d: byte %d of %d is none of those sent", from, to, i, len(dst.out))
+			w.t.Fatalf("from %d to %d: byte %d of %d is none of those sent", from, to, i, len(out))
 		}
 	}
 	dst.out = dst.out[:len(dst.out):len(dst.out)]
-	if dst.finished && !dst.aborted && (!src.fin || len(dst.out) != src.sent) {
-		w.t.Fatalf("from %d to %d: the end came after %d of %d bytes (end sent: %t)", from, to, len(dst.out), src.sent, src.fin)
+	if dst.finished && !dst.aborted && (!src.fin || n < len(first) || len(out) != src.sent) {
+		w.t.Fatalf("from %d to %d: the end came after %d of %d bytes (end sent: %t)", from, to, len(out), src.sent, src.fin)
 	}
 }
 
@@ -194,7 +216,11 @@ func (w *world) complete() {
 		}
 		for side := range c.legs {
 			src, dst := w.k.sockets[c.legs[side].fd], w.k.sockets[c.legs[1-side].fd]
-			if len(dst.out) != src.sent || dst.finished != src.fin || src.failure != 0 {
+			ours := 0
+			if side == clientSide {
+				ours = len(w.introduction(c.legs[clientSide].fd))
+			}
+			if len(dst.out)-ours != src.sent || dst.finished != src.fin || src.failure != 0 {
 				w.t.Fatalf("from %d to %d: %d of %d bytes, end sent %t and passed on %t, failure %v",
 					c.legs[side].fd, c.legs[1-side].fd, len(dst.out), src.sent, src.fin, dst.finished, src.failure)
 			}

@@ -49,7 +49,8 @@ func (r reason) String() string { return reasonNames[r] }
 //     had a backend.
 //   - kshalb_proxy_connections_active{listener,backend}: relayed now.
 //   - kshalb_proxy_bytes_total{listener,backend,direction}: "in" is from client
-//     to backend, "out" the way back; counted when written.
+//     to backend, "out" the way back; counted when written. What is said of a
+//     client is not of its bytes.
 //   - kshalb_proxy_connect_duration_seconds: of attempts that succeeded.
 type Metrics struct {
 	connections *prometheus.CounterVec

@@ -50,6 +50,12 @@ func boundTo(fd int32) netip.AddrPort {
 	if err != nil {
 		return netip.AddrPort{}
 	}
+	return addrPort(sa)
+}
+
+// addrPort returns an address of package unix, invalid when it is of no family
+// that is known here.
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cleanup removes every address and table that is marked as ours from the
+// Cleanup removes every address, table, route and rule that is marked as ours from the
 // network namespace of the calling thread, and nothing else: what a killed
 // daemon left. It logs each one. It is for a time when no Manager runs: a redirect
 // that a running process owns is an error, and then no address is touched. A
@@ -20,6 +20,12 @@ func Cleanup(log *slog.Logger) error {
 	// The redirects first: one that is refused belongs to a daemon that lives, and
 	// so does the address.
 	if err := cleanTables(log, isRedirect, nftables.TableFamilyINet); err != nil {
+		return err
+	}
+	if err := cleanTables(log, isAnswers, nftables.TableFamilyINet); err != nil {
+		return err
+	}
+	if err := removeAnswersRoutes(log, true); err != nil {
 		return err
 	}
 	if err := cleanAddresses(log); err != nil {
@@ -49,6 +55,8 @@ func cleanAddresses(log *slog.Logger) error {
 }
 
 func isRedirect(name string) bool { return strings.HasPrefix(name, TablePrefix) }
+
+func isAnswers(name string) bool { return name == AnswersTable }
 
 func isFence(name string) bool {
 	return name == FencePrefix || strings.HasPrefix(name, FencePrefix+"_")

@@ -31,6 +31,7 @@ var driven = map[string][]string{
 	"github.com/mdlayher/ndp":         {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go"},
 	"github.com/fxamacker/cbor":       {"pkg/election/datagram.go"},
 	"go.yaml.in/yaml":                 {"internal/config/*.go"},
+	"github.com/pires/go-proxyproto":  {"pkg/proxy/proxyproto.go"},
 	"github.com/spf13/cobra":          {"cmd/kshalb/*.go"},
 	"github.com/miekg/dns":            {"internal/discovery/dns.go"},
 }

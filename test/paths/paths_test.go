@@ -172,6 +172,9 @@ func up(name string, p netip.Prefix) error {
 	if err != nil {
 		return err
 	}
+	if p.Addr().Is6() {
+		addr.Flags = unix.IFA_F_NODAD
+	}
 	if err := netlink.AddrAdd(link, addr); err != nil {
 		return err
 	}
