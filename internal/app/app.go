@@ -41,6 +41,7 @@ type App struct {
 	fence    *vip.Fence // before all floats
 	cluster  *cluster   // nil when there is no VIP
 	hardware *hardware
+	answers  undo // what keeps backends' answers to clients' addresses here
 	stopping atomic.Bool
 	reloads  reloads
 }
@@ -201,12 +202,13 @@ func localAddrs() ([]netip.Addr, error) {
 // Run opens everything, serves until ctx ends, hands the VIPs over, lets the
 // connections end, and returns. Whatever can fail fails before an address is
 // touched.
-func (a *App) Run(ctx context.Context) error {
+func (a *App) Run(ctx context.Context) (err error) {
 	var opened undo
 	server, err := a.open(&opened)
 	if err != nil {
-		return errors.Join(err, opened.run())
+		return errors.Join(err, opened.run(), a.answers.run())
 	}
+	defer func() { err = errors.Join(err, a.answers.run()) }()
 	defer context.AfterFunc(ctx, func() { a.stopping.Store(true) })()
 	defer spareProcessors(a.opts.Loops)()
 	a.checkFiles()
@@ -250,9 +252,11 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 	}
 	a.finder.load()
 	if len(a.floats) > 0 {
-		return server, vip.Cleanup(a.log)
+		if err := vip.Cleanup(a.log); err != nil {
+			return server, err
+		}
 	}
-	return server, nil
+	return server, a.keepAnswers()
 }
 
 // endedContext makes a Run only close what was opened for it.

@@ -23,6 +23,34 @@ var needed = []struct {
 	{unix.CAP_NET_RAW, "CAP_NET_RAW", "announce the VIP by ARP"},
 }
 
+// keepAnswers has this host take the answers of backends that see clients'
+// addresses, if there are such; what is in the way is said.
+func (a *App) keepAnswers() error {
+	var backends []netip.Addr
+	for _, s := range a.services {
+		if s.cfg.Transparent {
+			for _, b := range s.targets.list() {
+				backends = append(backends, b.Address.Addr())
+			}
+		}
+	}
+	if len(backends) == 0 {
+		return nil
+	}
+	warnings, err := vip.CheckAnswers(backends)
+	for _, w := range warnings {
+		a.log.Warn(w)
+	}
+	if err != nil {
+		return err
+	}
+	stop, err := vip.KeepAnswers(a.log)
+	if err == nil {
+		a.answers.push(stop)
+	}
+	return err
+}
+
 // isLocal reports whether an address is one of this host's now.
 func isLocal(addr netip.Addr) bool {
 	if addr.IsLoopback() {

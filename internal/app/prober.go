@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -17,12 +18,13 @@ import (
 const clusterCA = "/etc/kubernetes/pki/ca.crt"
 
 // newProber returns how check asks a backend. An https check verifies against
-// caFile, else against clusterCA as soon as it is there.
-func newProber(check config.Check, clusterCA string, log *slog.Logger) (health.Prober, error) {
+// caFile, else against clusterCA as soon as it is there. preface is what each
+// connection has to begin with.
+func newProber(check config.Check, clusterCA string, preface []byte, log *slog.Logger) (health.Prober, error) {
 	if check.Type == config.CheckTCP {
-		return health.TCP(nil), nil
+		return health.TCP(preface), nil
 	}
-	o := health.HTTPOptions{Path: check.Path}
+	o := health.HTTPOptions{Path: check.Path, Host: check.Host, Expect: check.Expect, Preface: preface}
 	if check.Type == config.CheckHTTP {
 		return health.HTTP(o), nil
 	}
@@ -30,8 +32,24 @@ func newProber(check config.Check, clusterCA string, log *slog.Logger) (health.P
 	if err != nil {
 		return nil, err
 	}
-	o.TLS = &health.TLSOptions{Roots: roots.get}
-	return health.HTTP(o), nil
+	o.TLS = &health.TLSOptions{ServerName: check.ServerName, Roots: roots.get}
+	if check.CertFile != "" {
+		o.TLS.Certificate = certificate(check.CertFile, check.KeyFile)
+		_, err = o.TLS.Certificate(nil)
+	}
+	return health.HTTP(o), err
+}
+
+// certificate returns a client certificate from its files as they are then: it may
+// be renewed while kshalb runs.
+func certificate(cert, key string) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, fmt.Errorf("read the client certificate of the checks, %s with %s: %w", cert, key, err)
+		}
+		return &pair, nil
+	}
 }
 
 // roots are the CAs of an https check. The cluster's may come late: kshalb runs

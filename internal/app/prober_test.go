@@ -65,7 +65,7 @@ func probe(ctx context.Context, p health.Prober, target netip.AddrPort) error {
 func verdict(t *testing.T, check config.Check, clusterCA string, target netip.AddrPort) (said, log string, err error) {
 	t.Helper()
 	var text strings.Builder
-	prober, err := newProber(check, clusterCA, slog.New(slog.NewTextHandler(&text, nil)))
+	prober, err := newProber(check, clusterCA, nil, slog.New(slog.NewTextHandler(&text, nil)))
 	if err != nil {
 		return "", text.String(), err
 	}
@@ -115,7 +115,7 @@ func TestProberWaitsForTheCA(t *testing.T) {
 	dir, ca := t.TempDir(), newCA(t)
 	path := filepath.Join(dir, "ca.crt")
 	var log strings.Builder
-	prober, err := newProber(config.Check{Type: config.CheckHTTPS, Path: "/readyz"}, path, slog.New(slog.NewTextHandler(&log, nil)))
+	prober, err := newProber(config.Check{Type: config.CheckHTTPS, Path: "/readyz"}, path, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

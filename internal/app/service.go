@@ -32,7 +32,7 @@ type service struct {
 // transition of a backend, rerouted when VIP:port is to be redirected, or not any
 // more.
 func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Logger, changed, rerouted func()) (*service, error) {
-	prober, err := newProber(cfg.Check, clusterCA, log.With("listener", cfg.Name))
+	prober, err := newProber(cfg.Check, clusterCA, proxy.LocalHeader(cfg.ProxyProtocol), log.With("listener", cfg.Name))
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
 	}
@@ -55,6 +55,7 @@ func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Lo
 		Name: cfg.Name, Bind: cfg.Bind, FreeBind: cfg.VIP != "",
 		Timeouts:       proxy.Timeouts(cfg.Timeouts),
 		MaxConnections: cfg.Limits.Connections, Allow: cfg.Allow,
+		ProxyProtocol: cfg.ProxyProtocol, Advertised: cfg.Address, Transparent: cfg.Transparent,
 	}
 	if cfg.Check.Passive {
 		serve.Report = func(b netip.AddrPort, e proxy.Evidence) { s.checker.Report(b, health.Evidence(e)) }
