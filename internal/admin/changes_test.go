@@ -30,6 +30,10 @@ func (a *asked) handler() http.Handler {
 			a.calls = append(a.calls, "handover "+vip+" to "+node)
 			return Handover{VIP: vip, From: "m1", To: "m2", Term: 8, Milliseconds: 12}, a.err
 		},
+		Backend: func(o BackendOrder) (BackendOrdered, error) {
+			a.calls = append(a.calls, o.Action+" "+o.Backend)
+			return BackendOrdered{Backend: o.Backend, Order: "drained", Notes: []string{}}, a.err
+		},
 		Reload: func() (Reloaded, error) {
 			a.calls = append(a.calls, "reload")
 			return Reloaded{Changes: []string{"log.level: info -> debug"}}, a.err
@@ -51,6 +55,9 @@ func TestSocketPaths(t *testing.T) {
 		{"handover with a word more", "POST", HandoverPath, `{"vip": "v", "force": true}`, 400, "hand over: the body must be ", ""},
 		{"handover with a long body", "POST", HandoverPath, `{"vip": "` + strings.Repeat("v", maxRequest) + `"}`, 400, "hand over: the body must be ", ""},
 		{"handover by GET", "GET", HandoverPath, "", 405, "", ""},
+		{"drain", "POST", BackendsPath, `{"backend": "m1", "action": "drain"}`, 200, `"order": "drained"`, "drain m1"},
+		{"drain of nothing", "POST", BackendsPath, `{"action": "drain"}`, 400, "order about a backend: the body must be ", ""},
+		{"drain with a word more", "POST", BackendsPath, `{"backend": "m1", "action": "drain", "now": true}`, 400, "order about a backend: ", ""},
 		{"reload", "POST", ReloadPath, "", 200, "log.level: info -> debug", "reload"},
 		{"reload by GET", "GET", ReloadPath, "", 405, "", ""},
 		{"post to the status", "POST", StatusPath, "", 405, "", ""},

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 
 	"github.com/kshalb/kshalb/internal/admin"
 	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/orders"
+	"github.com/kshalb/kshalb/internal/state"
 	"github.com/kshalb/kshalb/pkg/election"
 	"github.com/kshalb/kshalb/pkg/health"
 	"github.com/kshalb/kshalb/pkg/proxy"
@@ -37,6 +40,8 @@ type App struct {
 	loops    *proxy.Loops
 	services []*service
 	finder   *finder
+	orders   *orders.Book
+	ordering sync.Mutex // one order at a time
 	floats   []*float
 	fence    *vip.Fence // before all floats
 	cluster  *cluster   // nil when there is no VIP
@@ -76,6 +81,10 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 		registry: prometheus.NewRegistry(), loops: proxy.NewLoops(opts.Loops), hardware: newHardware(),
 	}
 	a.reloads.inForce.Store(cfg)
+	var err error
+	if a.orders, err = orders.Open(state.Folder(opts.State)); err != nil {
+		return nil, err
+	}
 	if err := a.findSelf(); err != nil {
 		return nil, err
 	}
@@ -86,7 +95,6 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 	if len(cfg.VIPs) == 0 {
 		return a, nil
 	}
-	var err error
 	if a.cluster, err = a.newCluster(m); err == nil {
 		a.finder.guests = a.cluster.gossip.Guests
 	}
@@ -113,7 +121,7 @@ func (a *App) newParts(m metrics) error {
 		if a.self.Witness && l.VIP != "" {
 			continue
 		}
-		s, err := newService(l, a.loops, m, a.log, func() { a.changed(l.VIP) }, func() { a.rerouted(l.VIP) })
+		s, err := newService(l, a.orders, a.loops, m, a.log, func() { a.changed(l.VIP) }, func() { a.rerouted(l.VIP) })
 		if err != nil {
 			return err
 		}

@@ -13,17 +13,17 @@ type drains struct {
 	timers map[netip.AddrPort]*time.Timer
 }
 
-// begin has over called after a while, unless end is called before.
+// begin has over called after a while, unless end is called before. It does nothing
+// until then when it was called before.
 func (d *drains) begin(b netip.AddrPort, after time.Duration, over func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.timers == nil {
 		d.timers = make(map[netip.AddrPort]*time.Timer)
 	}
-	if t := d.timers[b]; t != nil {
-		t.Stop()
+	if d.timers[b] == nil {
+		d.timers[b] = time.AfterFunc(after, over)
 	}
-	d.timers[b] = time.AfterFunc(after, over)
 }
 
 func (d *drains) end(b netip.AddrPort) {

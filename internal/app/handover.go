@@ -86,7 +86,8 @@ func statusOf(g giver, vip string) (s election.Status, ok bool) {
 // changes are what the admin socket can ask for.
 func (a *App) changes() admin.Changes {
 	return admin.Changes{
-		Reload: a.Reload,
+		Reload:  a.Reload,
+		Backend: a.order,
 		Handover: func(ctx context.Context, vip, node string) (admin.Handover, error) {
 			if a.cluster == nil {
 				return admin.Handover{}, admin.Refuse(http.StatusNotFound, fmt.Errorf("hand %s over: this kshalb has no VIP", vip))

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/orders"
 	"github.com/kshalb/kshalb/pkg/health"
 	"github.com/kshalb/kshalb/pkg/proxy"
 )
@@ -31,14 +32,14 @@ type service struct {
 // newService builds the parts of one listener. changed is called after each
 // transition of a backend, rerouted when VIP:port is to be redirected, or not any
 // more.
-func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Logger, changed, rerouted func()) (*service, error) {
+func newService(cfg config.Listener, book *orders.Book, loops *proxy.Loops, m metrics, log *slog.Logger, changed, rerouted func()) (*service, error) {
 	prober, err := newProber(cfg.Check, clusterCA, proxy.LocalHeader(cfg.ProxyProtocol), log.With("listener", cfg.Name))
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
 	}
 	s := &service{
 		cfg: cfg, log: log.With("listener", cfg.Name), changed: changed, rerouted: rerouted,
-		targets: &targets{local: isLocal, cfg: cfg},
+		targets: &targets{local: isLocal, orders: book, cfg: cfg},
 	}
 	s.pool = proxy.NewPool(proxy.PoolConfig{
 		Balance: balances[cfg.Balance], PreferLocal: cfg.PreferLocal, SlowStart: cfg.SlowStart, Panic: cfg.Panic,
@@ -49,7 +50,7 @@ func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Lo
 		DownInterval: cfg.Check.DownInterval, StandbyInterval: cfg.Check.StandbyInterval,
 		Timeout: cfg.Check.Timeout, Rise: cfg.Check.Rise, Fall: cfg.Check.Fall,
 		Heard: s.heard,
-	}, addresses(s.pool.Backends()), s.noted, log, m.health)
+	}, s.probed(s.pool.Backends()), s.noted, log, m.health)
 	s.checker.SetStandby(cfg.VIP != "")
 	serve := proxy.Config{
 		Name: cfg.Name, Bind: cfg.Bind, FreeBind: cfg.VIP != "",
@@ -78,13 +79,27 @@ func (s *service) retarget(change func(*targets)) {
 	s.targets.set(change)
 	all := s.targets.list()
 	s.pool.Set(all)
-	s.checker.SetTargets(addresses(all))
+	s.checker.SetTargets(s.probed(all))
+	for _, b := range all {
+		if s.inMaintenance(b.Address) {
+			s.pool.SetState(b.Address, proxy.Unknown)
+			s.drains.begin(b.Address, s.cfg.Timeouts.Drain, func() { s.resetBackend(b.Address, "it is in maintenance") })
+		}
+	}
 	s.changed()
 }
 
-func addresses(backends []proxy.Backend) (all []netip.AddrPort) {
+func (s *service) inMaintenance(b netip.AddrPort) bool {
+	o, _ := s.targets.orders.For(s.cfg.Name, b)
+	return o.Maintenance
+}
+
+// probed are the backends that are asked: all that are in service.
+func (s *service) probed(backends []proxy.Backend) (all []netip.AddrPort) {
 	for _, b := range backends {
-		all = append(all, b.Address)
+		if !s.inMaintenance(b.Address) {
+			all = append(all, b.Address)
+		}
 	}
 	return all
 }

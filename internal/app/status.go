@@ -48,7 +48,7 @@ func whyNotReady(n status.Node) string {
 	for _, l := range n.Listeners {
 		ready := false
 		for _, b := range l.Backends {
-			ready = ready || b.State == health.Up.String()
+			ready = ready || b.State == health.Up.String() || b.State == health.Suspect.String()
 		}
 		if !ready {
 			return fmt.Sprintf("listener %s has no backend that is up", l.Name)
@@ -134,17 +134,28 @@ func (s *service) status() status.Listener {
 	if s.shares.Load() {
 		l.Bind = s.beside.Addr().String()
 	}
+	checked := make(map[string]health.Status)
 	for _, h := range s.checker.Status() {
+		checked[h.Target.String()] = h
+	}
+	places := make(map[string]int)
+	for i, b := range s.pool.Backends() {
+		at := b.Address.String()
+		h := checked[at] // one in maintenance is unknown
+		places[at] = i
 		l.Backends = append(l.Backends, status.Backend{
-			Address: h.Target.String(), State: h.State.String(), Since: h.Since, Reason: h.Reason,
+			Address: at, State: h.State.String(), Since: h.Since, Reason: h.Reason,
+			Weight: b.Weight, Backup: b.Backup, Order: s.orderOf(b.Address),
 		})
 	}
 	for _, at := range s.listeners() {
 		relayed := at.Status()
 		l.Active += relayed.Active
-		for i, b := range relayed.Backends {
-			l.Backends[i].Active += b.Active
-			l.Backends[i].Connections += b.Connections
+		for _, b := range relayed.Backends {
+			if i, is := places[b.Backend.String()]; is {
+				l.Backends[i].Active += b.Active
+				l.Backends[i].Connections += b.Connections
+			}
 		}
 	}
 	return l

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/discovery"
+	"github.com/kshalb/kshalb/internal/orders"
 	"github.com/kshalb/kshalb/pkg/proxy"
 )
 
@@ -14,7 +15,8 @@ import (
 // configuration, DNS, and masters that joined before the configuration names them.
 // It is safe for concurrent use.
 type targets struct {
-	local func(netip.Addr) bool // is it an address of this host?
+	local  func(netip.Addr) bool // is it an address of this host?
+	orders *orders.Book
 
 	mu     sync.Mutex
 	cfg    config.Listener // of which the backends may be replaced
@@ -29,13 +31,20 @@ func (t *targets) set(change func(*targets)) {
 	change(t)
 }
 
-// list returns all backends; where an address comes from several sources, as the
-// first of them says.
+// list returns all backends, as operators want them; where an address comes from
+// several sources, it is as the first of them says.
 func (t *targets) list() (all []proxy.Backend) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	add := func(at netip.AddrPort, weight int, backup bool) {
 		if !slices.ContainsFunc(all, func(b proxy.Backend) bool { return b.Address == at }) {
+			o, _ := t.orders.For(t.cfg.Name, at)
+			switch {
+			case o.Drain || o.Maintenance:
+				weight = 0
+			case o.Weight != nil:
+				weight = *o.Weight
+			}
 			all = append(all, proxy.Backend{Address: at, Weight: weight, Backup: backup, Local: t.local(at.Addr())})
 		}
 	}

@@ -72,9 +72,20 @@ type Listener struct {
 // Backend is one target of a listener.
 type Backend struct {
 	Address     string    `json:"address"`
-	State       string    `json:"state"` // up, down, unknown
+	State       string    `json:"state"` // unknown, up, suspect, draining, down
 	Since       time.Time `json:"since,omitzero"`
-	Reason      string    `json:"reason,omitempty"` // of the last probe that changed the state
+	Reason      string    `json:"reason,omitempty"` // of the last change of the state
+	Weight      int       `json:"weight"`           // its share of new connections; 0 is none
+	Backup      bool      `json:"backup,omitempty"` // it is used only when no other one is up
 	Active      int64     `json:"active"`
-	Connections uint64    `json:"connections"` // relayed since start
+	Connections uint64    `json:"connections"`     // relayed since start
+	Order       *Order    `json:"order,omitempty"` // what an operator has decided
+}
+
+// Order is what an operator has decided about a backend, until it is undone.
+type Order struct {
+	What  string    `json:"what"` // drained, in maintenance, weight 5
+	Who   string    `json:"who"`
+	Since time.Time `json:"since"`
+	Why   string    `json:"why,omitempty"`
 }

@@ -38,7 +38,23 @@ func (n Node) WriteText(w io.Writer, now time.Time) error {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Name, l.Address, b.Address, b.State, b.sinceText(now), b.Active, b.Connections, cmp.Or(b.Reason, "-"))
 		}
 	}
+	n.writeOrders(t, now)
 	return t.Flush()
+}
+
+// writeOrders says what operators have decided about backends.
+func (n Node) writeOrders(w io.Writer, now time.Time) {
+	for _, l := range n.Listeners {
+		for _, b := range l.Backends {
+			if o := b.Order; o != nil {
+				why := ""
+				if o.Why != "" {
+					why = ": " + o.Why
+				}
+				fmt.Fprintf(w, "%s of %s is %s, by %s, %s ago%s\n", b.Address, l.Name, o.What, cmp.Or(o.Who, "somebody"), now.Sub(o.Since).Round(time.Second), why)
+			}
+		}
+	}
 }
 
 // writeMissingFences says which layers of a fence this host does not have.

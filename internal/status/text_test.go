@@ -34,7 +34,8 @@ var nodes = map[string]Node{
 			Backends: []Backend{
 				{Address: "192.168.0.1:6443", State: "up", Since: ago(time.Hour), Active: 2, Connections: 40213},
 				{Address: "192.168.0.2:6443", State: "up", Since: ago(90 * time.Second), Active: 1, Connections: 7},
-				{Address: "192.168.0.3:6443", State: "down", Since: ago(3400 * time.Millisecond), Reason: "connection refused", Connections: 9},
+				{Address: "192.168.0.3:6443", State: "down", Since: ago(3400 * time.Millisecond), Reason: "connection refused", Connections: 9,
+					Order: &Order{What: "drained", Who: "root@master1", Since: ago(time.Hour), Why: "a new kernel"}},
 			},
 		}},
 	},

@@ -107,6 +107,23 @@ func (p *Pool) SetState(b netip.AddrPort, s State) {
 // Ready returns how many backends are up now, those under suspicion among them.
 func (p *Pool) Ready() int { return p.view.Load().ready }
 
+// OnlyReady returns the one backend that is up, a suspect perhaps, and gets new
+// connections; the zero value when there are more of them, or none.
+func (p *Pool) OnlyReady() (only netip.AddrPort) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range p.order {
+		switch {
+		case m.state < Suspect || m.backend.Weight <= 0:
+		case only.IsValid():
+			return netip.AddrPort{}
+		default:
+			only = m.address
+		}
+	}
+	return only
+}
+
 // Usable returns how many backends a client could get now, some of them perhaps
 // for want of better ones.
 func (p *Pool) Usable() int { return p.view.Load().usable }

@@ -38,6 +38,7 @@ func program(t *testing.T, variable string) string {
 // ones are: each apiserver talks to the etcd beside it.
 type controlPlane struct {
 	*cluster.Cluster
+	balancer balancer
 
 	etcd, apiserver string
 	running         map[string]*lab.Process // the apiserver of each master
@@ -49,7 +50,12 @@ const startup = 3 * time.Minute
 
 func start(t *testing.T) *controlPlane {
 	t.Helper()
-	p := &controlPlane{etcd: program(t, "KSHALB_E2E_ETCD"), apiserver: program(t, "KSHALB_E2E_APISERVER"), running: make(map[string]*lab.Process)}
+	return startWith(t, ours{})
+}
+
+func startWith(t *testing.T, b balancer) *controlPlane {
+	t.Helper()
+	p := &controlPlane{balancer: b, etcd: program(t, "KSHALB_E2E_ETCD"), apiserver: program(t, "KSHALB_E2E_APISERVER"), running: make(map[string]*lab.Process)}
 	var err error
 	p.Cluster, err = cluster.New(labtest.New(t), kshalb)
 	must(t, err)
@@ -71,7 +77,7 @@ func start(t *testing.T) *controlPlane {
 		must(t, p.waitAPI(ctx, m))
 	}
 	for _, m := range p.Masters {
-		must(t, m.Start())
+		must(t, b.start(p, m))
 	}
 	must(t, p.restored(ctx))
 	return p

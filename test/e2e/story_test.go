@@ -5,25 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/kshalb/kshalb/internal/lab/cluster"
 	"github.com/kshalb/kshalb/internal/status"
 )
 
-// restored waits until every apiserver is ready, and every kshalb is and sees
-// every backend up.
+// restored waits until every apiserver is ready, and the balancer of every master
+// is and sees every backend up.
 func (p *controlPlane) restored(ctx context.Context) error {
 	for _, m := range p.Masters {
 		if err := p.waitAPI(ctx, m); err != nil {
 			return err
 		}
 	}
-	for _, m := range p.Masters {
-		if err := m.WaitStatus(ctx, allUp); err != nil {
+	if err := p.balancer.restored(ctx, p); err != nil {
+		return err
+	}
+	for {
+		owners, err := p.Lab.Owners(p.VIP)
+		if err != nil || len(owners) == 1 {
 			return err
 		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("wait for a holder: %w; %v have the address", context.Cause(ctx), owners)
+		}
 	}
-	return nil
 }
 
 func allUp(n status.Node) error {
