@@ -41,6 +41,7 @@ type conn struct {
 	half       bool // one direction has ended
 	queued     bool // there is more to do without an event
 	answered   bool // the backend has sent something
+	dismissed  bool // sent away, see dismiss; its backend's load is without it
 }
 
 // bulk reports whether much was to be read lately.

@@ -20,6 +20,7 @@ type tier struct {
 	entries []entry
 	slots   []slot        // of entries
 	even    bool          // all have the same weight
+	regular bool          // up, and not backups
 	order   []uint16      // for turns: indices of entries, each as often as its weight asks for
 	table   []uint16      // for Source: the index of the entry of each bucket
 	slow    time.Duration // of slow start
@@ -84,8 +85,11 @@ func rank(cfg PoolConfig, m *member) (int, bool) {
 	return 0, false
 }
 
+// regular says that a member is up and no backup.
+func (m *member) regular() bool { return m.state == Up && !m.backend.Backup }
+
 func newTier(cfg PoolConfig, members []*member) tier {
-	t := tier{balance: cfg.Balance, slow: cfg.SlowStart, even: true, oldest: members[0].upSince}
+	t := tier{balance: cfg.Balance, slow: cfg.SlowStart, even: true, regular: members[0].regular(), oldest: members[0].upSince}
 	weights := make([]int, len(members))
 	for i, m := range members {
 		weights[i] = m.backend.Weight
