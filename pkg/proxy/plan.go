@@ -43,9 +43,6 @@ func (p *plan) tooMany() int {
 }
 
 // deal returns how many of n each should end, the most loaded for its share first.
-// One that has no more than it may have ends some only as long as others lack some,
-// and none below what it should have: else the unmovable connections of one would
-// have those of the others go round in circles.
 func (p *plan) deal(n int) []int {
 	q := plan{loads: slices.Clone(p.loads), shares: p.shares, aims: p.aims, most: p.most, under: p.under, busy: p.busy}
 	ends := make([]int, len(p.loads))
@@ -60,11 +57,18 @@ func (p *plan) deal(n int) []int {
 	return ends
 }
 
-// worst is whose connection is to end next; -1 is nobody's.
+// worst is whose connection is to end next; -1 is nobody's. One that has no more than
+// it may have ends some only as long as others lack some, none below what it should
+// have, and none that would come back as the least loaded one has no less: else what
+// can't be moved would have connections of others go round in circles.
 func (p *plan) worst() int {
-	at, worst := -1, 0.0
+	at, worst, least := -1, 0.0, math.Inf(1)
 	for i, n := range p.loads {
-		may := n > p.most[i] || p.under > 0 && float64(n) > p.aims[i]
+		least = min(least, float64(n)/float64(p.shares[i]))
+	}
+	for i, n := range p.loads {
+		left := float64(n-1) / float64(p.shares[i])
+		may := n > p.most[i] || p.under > 0 && float64(n) > p.aims[i] && left > least
 		if load := float64(n) / float64(p.shares[i]); may && !p.busy[i] && load > worst {
 			at, worst = i, load
 		}

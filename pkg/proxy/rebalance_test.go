@@ -104,9 +104,12 @@ func TestRebalanceEnds(t *testing.T) {
 		}
 		after := planOf(p)
 		for i, n := range after.loads {
-			if (n > after.most[i] || after.under > 0 && float64(n) > after.aims[i]) && idle[p.order[i]] > 0 {
+			if n > after.most[i] && idle[p.order[i]] > 0 {
 				t.Fatalf("%v, at most %v: %d of %d are idle", after.loads, after.most, idle[p.order[i]], i)
 			}
+		}
+		if at := after.worst(); at >= 0 && idle[p.order[at]] > 0 {
+			t.Fatalf("%v, it is not over: %d of %d are idle", after.loads, idle[p.order[at]], at)
 		}
 	})
 }
@@ -190,4 +193,21 @@ func TestRebalanceEachSecond(t *testing.T) {
 		l.cfg.Rebalance.Within = 0
 		l.keepEven(t.Context())
 	})
+}
+
+// TestSourceMovesHome: of clients that always get the same backend those alone are
+// sent away that another one is right for.
+func TestSourceMovesHome(t *testing.T) {
+	p := upPool(PoolConfig{Balance: Source}, Even(addrs(3)...))
+	for bucket := range uint16(100) {
+		home := p.pick(bucket, nil)
+		for _, m := range p.order {
+			if got := p.wouldMove(&conn{bucket: bucket, target: m}); got != (m != home) {
+				t.Errorf("bucket %d would leave %s for %s: %t", bucket, m.address, home.address, got)
+			}
+		}
+	}
+	if !readyPool(3).wouldMove(&conn{}) {
+		t.Error("a client that may go anywhere would not move")
+	}
 }
