@@ -32,7 +32,7 @@ func (lp *loop) told(c *conn, side int, events uint32) {
 	switch {
 	case failed:
 		lp.lastWords(c, side)
-		if side == backendSide && c.phase == relaying && !c.answered {
+		if side == backendSide && c.phase == relaying && !c.answered && !c.dismissed {
 			c.from.l.accuse(c.target, Evidence{Reason: "reset before the first byte", Provocable: true})
 		}
 		lp.reset(c)
@@ -190,7 +190,7 @@ func (lp *loop) end(c *conn, how func(*conn, int)) {
 	if c.phase == relaying {
 		c.stats.active.Add(-1)
 	}
-	if c.target != nil {
+	if c.target != nil && !c.dismissed {
 		c.target.load.Add(-1)
 	}
 	a := c.from

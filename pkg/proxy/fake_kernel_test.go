@@ -230,6 +230,13 @@ func (k *fakeKernel) moved(legs *[2]leg) (sum uint64, _ unix.Errno) {
 	return sum, 0
 }
 
+func (k *fakeKernel) quiet(legs *[2]leg) (time.Duration, unix.Errno) {
+	for _, l := range legs {
+		k.use(l.fd)
+	}
+	return time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(k.t, "quiet")), 0
+}
+
 func (k *fakeKernel) finish(fd int32) unix.Errno {
 	s := k.use(fd)
 	switch {

@@ -39,12 +39,18 @@ type front struct {
 // has to be empty then, when the test ends.
 func open(t testing.TB, cfg proxy.Config, backends ...netip.AddrPort) *front {
 	t.Helper()
+	return openWith(t, cfg, proxy.PoolConfig{}, backends...)
+}
+
+// openWith is open with a pool of one's own kind.
+func openWith(t testing.TB, cfg proxy.Config, pool proxy.PoolConfig, backends ...netip.AddrPort) *front {
+	t.Helper()
 	if !cfg.Bind.IsValid() {
 		cfg.Bind = loopback
 	}
 	cfg.Name = "test"
 	reg := prometheus.NewRegistry()
-	f := &front{pool: proxy.NewPool(proxy.PoolConfig{}, proxy.Even(backends...)), reg: reg, done: make(chan struct{})}
+	f := &front{pool: proxy.NewPool(pool, proxy.Even(backends...)), reg: reg, done: make(chan struct{})}
 	for _, b := range backends {
 		f.pool.SetState(b, proxy.Up)
 	}

@@ -38,6 +38,9 @@ type kernel interface {
 	// bytes or acknowledged some.
 	moved(legs *[2]leg) (uint64, unix.Errno)
 
+	// quiet is for how long no bytes came or went on either leg.
+	quiet(legs *[2]leg) (time.Duration, unix.Errno)
+
 	// finish sends a FIN, abort a RST at once; the descriptor stays.
 	finish(fd int32) unix.Errno
 	abort(fd int32) unix.Errno

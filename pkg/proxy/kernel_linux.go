@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"math"
 	"net/netip"
 	"time"
 	"unsafe"
@@ -120,15 +121,33 @@ func (k *linux) ends(fd int32) (peer, own netip.AddrPort, err error) {
 // all has been written long ago.
 func (k *linux) moved(legs *[2]leg) (sum uint64, _ unix.Errno) {
 	for i := range legs {
-		size := uint32(unsafe.Sizeof(k.info))
-		_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(legs[i].fd), unix.IPPROTO_TCP, unix.TCP_INFO,
-			uintptr(unsafe.Pointer(&k.info)), uintptr(unsafe.Pointer(&size)), 0)
-		if errno != 0 {
+		if errno := k.ask(legs[i].fd); errno != 0 {
 			return 0, errno
 		}
 		sum += k.info.Bytes_acked + k.info.Bytes_received
 	}
 	return sum, 0
+}
+
+// quiet is what the kernel keeps anyhow, in milliseconds. A leg begins quiet when it
+// is connected (tcp_finish_connect, tcp_rcv_state_process, net/ipv4/tcp_input.c).
+func (k *linux) quiet(legs *[2]leg) (time.Duration, unix.Errno) {
+	least := uint32(math.MaxUint32)
+	for i := range legs {
+		if errno := k.ask(legs[i].fd); errno != 0 {
+			return 0, errno
+		}
+		least = min(least, k.info.Last_data_recv, k.info.Last_data_sent)
+	}
+	return time.Duration(least) * time.Millisecond, 0
+}
+
+// ask has k.info told.
+func (k *linux) ask(fd int32) unix.Errno {
+	size := uint32(unsafe.Sizeof(k.info))
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO,
+		uintptr(unsafe.Pointer(&k.info)), uintptr(unsafe.Pointer(&size)), 0)
+	return errno
 }
 
 func (k *linux) finish(fd int32) unix.Errno {

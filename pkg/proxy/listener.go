@@ -59,6 +59,9 @@ type Config struct {
 	// somebody else instead.
 	Transparent bool
 
+	// Rebalance has clients leave a backend that has too many of them.
+	Rebalance Rebalance
+
 	// Report is told what connections find out about a backend. It is called from
 	// the loops and must not block. nil: nobody wants to know.
 	Report func(backend netip.AddrPort, e Evidence)
@@ -234,6 +237,7 @@ func (l *Listener) Run(ctx context.Context) error {
 		return err
 	}
 	l.log.Info("listening", "address", o.addr, "backends", len(l.pool.Backends()))
+	l.keepEven(ctx)
 	select {
 	case <-ctx.Done():
 		return nil

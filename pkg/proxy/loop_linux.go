@@ -36,6 +36,7 @@ type loop struct {
 
 	now    time.Duration // as of the last wait
 	serial uint32        // of the last acceptor
+	glance int           // where shed looks next
 	ending bool
 
 	pipesTimer timer
@@ -146,6 +147,8 @@ func (lp *loop) obey(m message) {
 	case resetBackend:
 		lp.resetThose(m.reply, func(c *conn) bool { return c.from.l == m.on && c.phase == relaying && c.target == m.backend })
 		lp.elsewhere(m.on, m.backend)
+	case shed:
+		m.reply <- lp.shed(m)
 	case quit:
 		lp.ending = true
 		m.reply <- 0

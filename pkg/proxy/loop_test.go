@@ -23,10 +23,11 @@ type world struct {
 	budget budget
 	pairs  map[int32]int32 // client's leg: backend's, of all that ever were relayed
 	told   bool            // connections were reset by order
+	away   map[int32]bool  // clients that were sent away
 }
 
 func newWorld(t *rapid.T) *world {
-	w := &world{t: t, k: newFakeKernel(t), pairs: map[int32]int32{}}
+	w := &world{t: t, k: newFakeKernel(t), pairs: map[int32]int32{}, away: map[int32]bool{}}
 	w.budget.give(pipeBudget)
 	w.lp = newLoop(&w.budget)
 	w.lp.on(w.k)
@@ -78,6 +79,9 @@ func (w *world) turn() {
 	for client, backend := range w.pairs {
 		w.passed(client, backend, w.introduction(client))
 		w.passed(backend, client, nil)
+		if a, b := w.k.sockets[client], w.k.sockets[backend]; w.away[client] && !a.finished && a.failure == 0 && b.failure == 0 {
+			w.t.Fatalf("%d was sent away without an end", client)
+		}
 		w.excused(client, backend)
 	}
 	for _, p := range w.lp.pipes.spare {
@@ -123,7 +127,7 @@ func (w *world) passed(from, to int32, first []byte) {
 		}
 	}
 	dst.out = dst.out[:len(dst.out):len(dst.out)]
-	if dst.finished && !dst.aborted && (!src.fin || n < len(first) || len(out) != src.sent) {
+	if dst.finished && !dst.aborted && !w.away[to] && (!src.fin || n < len(first) || len(out) != src.sent) {
 		w.t.Fatalf("from %d to %d: the end came after %d of %d bytes (end sent: %t)", from, to, len(out), src.sent, src.fin)
 	}
 }
@@ -131,7 +135,7 @@ func (w *world) passed(from, to int32, first []byte) {
 // act lets a peer, or somebody else, do something.
 func (w *world) act() {
 	k := w.k
-	switch rapid.IntRange(0, 13).Draw(w.t, "act") {
+	switch rapid.IntRange(0, 14).Draw(w.t, "act") {
 	case 0, 1:
 		fd := k.socket(&fakeSocket{room: 1000})
 		k.waiting = append(k.waiting, fd)
@@ -150,9 +154,26 @@ func (w *world) act() {
 		}
 	case 6:
 		k.forked = !k.forked
+	case 7:
+		w.shed()
 	default:
 		w.peer()
 	}
+}
+
+// shed sends some away, of whose backend's load they are no part from then on.
+func (w *world) shed() {
+	m := w.l.pool.order[0]
+	before, most := m.load.Load(), rapid.IntRange(0, 3).Draw(w.t, "most")
+	n := w.order(message{order: shed, on: w.l, backend: m, n: most, idle: 20 * time.Second * (w.k.time / time.Second % 2)})
+	if n > most || m.load.Load() != before-int64(n) {
+		w.t.Fatalf("%d of %d were sent away; the load was %d and is %d", n, most, before, m.load.Load())
+	}
+	w.lp.conns.each(func(c *conn) {
+		if c.dismissed {
+			w.away[c.legs[clientSide].fd] = true
+		}
+	})
 }
 
 // peer lets the peer of any socket do something that it still can.
@@ -215,6 +236,9 @@ func (w *world) complete() {
 			return
 		}
 		for side := range c.legs {
+			if c.dismissed && side == backendSide {
+				continue // nobody hears it any more
+			}
 			src, dst := w.k.sockets[c.legs[side].fd], w.k.sockets[c.legs[1-side].fd]
 			ours := 0
 			if side == clientSide {
@@ -242,7 +266,7 @@ func (w *world) nothingLeft() {
 	}
 	for client, backend := range w.pairs {
 		a, b := w.k.sockets[client], w.k.sockets[backend]
-		if (a.aborted || b.aborted) != (a.aborted && b.aborted) {
+		if (a.aborted || b.aborted) != (a.aborted && b.aborted) && !w.away[client] {
 			w.t.Fatalf("of %d and %d only one was reset", client, backend)
 		}
 	}
@@ -255,6 +279,11 @@ func (w *world) nothingLeft() {
 	}
 	if left := w.budget.left.Load(); left != pipeBudget {
 		w.t.Fatalf("%d bytes of the budget are lost", pipeBudget-left)
+	}
+	for _, m := range w.l.pool.order {
+		if n := m.load.Load(); n != 0 {
+			w.t.Fatalf("%s is left with a load of %d", m.address, n)
+		}
 	}
 	for _, b := range w.l.Status().Backends {
 		if b.Active != 0 {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +16,7 @@ const (
 	stopAccepting              // close it
 	resetAll                   // reset a listener's connections, and say how many
 	resetBackend               // those to one backend
+	shed                       // send up to n of those away that are idle for long enough, and say how many
 	quit                       // reset everything and end
 )
 
@@ -23,7 +25,9 @@ type message struct {
 	order   order
 	on      *Listener
 	socket  int32   // to serve
-	backend *member // whose connections to reset
+	backend *member // whose connections to reset, or to send away
+	n       int
+	idle    time.Duration
 	reply   chan<- int
 }
 

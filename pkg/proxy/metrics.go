@@ -51,11 +51,14 @@ func (r reason) String() string { return reasonNames[r] }
 //   - kshalb_proxy_bytes_total{listener,backend,direction}: "in" is from client
 //     to backend, "out" the way back; counted when written. What is said of a
 //     client is not of its bytes.
+//   - kshalb_proxy_rebalanced_total{listener,backend}: connections that were sent
+//     away from a backend by Config.Rebalance.
 //   - kshalb_proxy_connect_duration_seconds: of attempts that succeeded.
 type Metrics struct {
 	connections *prometheus.CounterVec
 	refused     *prometheus.CounterVec
 	bytes       *prometheus.CounterVec
+	rebalanced  *prometheus.CounterVec
 	connect     prometheus.Histogram
 	active      *activeCollector
 }
@@ -78,6 +81,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "kshalb_proxy_bytes_total",
 			Help: "Bytes relayed from client to backend (in) and back (out).",
 		}, []string{"listener", "backend", "direction"}),
+		rebalanced: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "kshalb_proxy_rebalanced_total",
+			Help: "Idle connections that were ended because their backend had more than its share.",
+		}, []string{"listener", "backend"}),
 		connect: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "kshalb_proxy_connect_duration_seconds",
 			Help:    "Time that successful connects to backends took.",
@@ -98,6 +105,7 @@ type backendStats struct {
 
 	attempts [results]prometheus.Counter
 	in, out  prometheus.Counter
+	sentAway prometheus.Counter
 
 	active  atomic.Int64
 	relayed atomic.Uint64
@@ -117,6 +125,8 @@ func (m *Metrics) backend(listener string, backend netip.AddrPort) *backendStats
 		address: address,
 		in:      m.bytes.WithLabelValues(listener, address, "in"),
 		out:     m.bytes.WithLabelValues(listener, address, "out"),
+
+		sentAway: m.rebalanced.WithLabelValues(listener, address),
 	}
 	for r := range results {
 		s.attempts[r] = m.connections.WithLabelValues(listener, address, r.String())
@@ -129,6 +139,7 @@ func (m *Metrics) forget(listener, backend string) {
 	of := prometheus.Labels{"listener": listener, "backend": backend}
 	m.connections.DeletePartialMatch(of)
 	m.bytes.DeletePartialMatch(of)
+	m.rebalanced.DeletePartialMatch(of)
 }
 
 func (m *Metrics) refusals(listener string) (c [reasons]prometheus.Counter) {

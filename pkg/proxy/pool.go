@@ -97,7 +97,7 @@ func (p *Pool) SetState(b netip.AddrPort, s State) {
 	if m == nil || m.gone.Load() || m.state == s {
 		return
 	}
-	if s == Up && m.state < Suspect {
+	if s >= Suspect && m.state < Suspect {
 		m.upSince = p.clock()
 	}
 	m.state = s

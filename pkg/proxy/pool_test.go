@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -17,11 +18,17 @@ func addrs(n int) []netip.AddrPort {
 	return out
 }
 
-func readyPool(n int) *Pool {
-	p := NewPool(PoolConfig{}, Even(addrs(n)...))
-	for _, b := range p.Backends() {
+func readyPool(n int) *Pool { return upPool(PoolConfig{}, Even(addrs(n)...)) }
+
+// upPool returns a pool of backends that are all up, and came up at 0 s.
+func upPool(cfg PoolConfig, backends []Backend) *Pool {
+	p := NewPool(cfg, backends)
+	clock := p.clock
+	p.clock = func() time.Duration { return 0 }
+	for _, b := range backends {
 		p.SetState(b.Address, Up)
 	}
+	p.clock = clock
 	return p
 }
 
@@ -153,9 +160,102 @@ func TestPickConcurrently(t *testing.T) {
 	wg.Wait()
 }
 
-func TestPickAllocatesNothing(t *testing.T) {
-	p := readyPool(100)
-	if n := testing.AllocsPerRun(1000, func() { p.pick(0, nil) }); n != 0 {
-		t.Errorf("%v allocations", n)
+// TestPoolSetKeeps: those that stay keep what is known of them and their
+// connections; one that comes back while it has some is the same one and has to be
+// found good anew; one that has none left is forgotten.
+func TestPoolSetKeeps(t *testing.T) {
+	at := addrs(3)
+	p := readyPool(3)
+	stays, leaves := p.member(at[0]), p.member(at[1])
+	stays.load.Store(5)
+	leaves.load.Store(1)
+
+	p.Set([]Backend{{Address: at[2], Weight: 1}, {Address: at[0], Weight: 7}})
+	if p.member(at[0]) != stays || p.Ready() != 2 || stays.load.Load() != 5 || stays.backend.Weight != 7 {
+		t.Error("what stays is not what it was")
+	}
+	if p.member(at[1]) != leaves || !leaves.gone.Load() {
+		t.Error("one that has connections left can't be found")
+	}
+	p.SetState(at[1], Up)
+	if p.Ready() != 2 || slices.Contains(tallied(p, 100), leaves) {
+		t.Error("one that has gone can be picked")
+	}
+
+	p.Set(Even(at...))
+	if p.member(at[1]) != leaves || leaves.gone.Load() || p.Ready() != 2 {
+		t.Error("one that comes back is another one, or good at once")
+	}
+	p.SetState(at[1], Up)
+	if p.Ready() != 3 {
+		t.Error("one that came back is never up")
+	}
+
+	leaves.load.Store(0)
+	p.Set(Even(at[0], at[2]))
+	p.Set(Even(at[0], at[2]))
+	if p.member(at[1]) != nil {
+		t.Error("one that has nothing left is kept")
+	}
+	p.Set(nil)
+	if p.pick(0, nil) != nil || p.Ready() != 0 || p.Usable() != 0 || len(p.Backends()) != 0 {
+		t.Error("an empty pool has backends")
+	}
+}
+
+// tallied returns who was picked.
+func tallied(p *Pool, n int) (all []*member) {
+	for i, c := range tally(p, n, false) {
+		if c > 0 {
+			all = append(all, p.order[i])
+		}
+	}
+	return all
+}
+
+// TestPoolChangesAmidPicks: whatever changes, who is picked is of the pool, and
+// somebody always is while one is always up.
+func TestPoolChangesAmidPicks(t *testing.T) {
+	for balance, name := range balances {
+		t.Run(name, func(t *testing.T) {
+			at := addrs(6)
+			p := upPool(PoolConfig{Balance: balance, SlowStart: time.Millisecond}, uneven(6))
+			stop := make(chan struct{})
+			var changes, picks sync.WaitGroup
+			for range 3 {
+				picks.Go(func() {
+					for i := uint16(0); ; i = (i + 1) % buckets {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						m := p.pick(i, nil)
+						if m == nil || !slices.Contains(at, m.address) {
+							t.Errorf("picked %v", m)
+							return
+						}
+						m.load.Add(1)
+						if next := p.pick(i, []*member{m}); next == m {
+							t.Errorf("%s was tried", m.address)
+						}
+						m.load.Add(-1)
+					}
+				})
+			}
+			changes.Go(func() {
+				for i := range 60 {
+					p.Set(uneven(1 + i%6))
+				}
+			})
+			changes.Go(func() {
+				for i := range 60 {
+					p.SetState(at[1+i%5], State(i%int(Up+1)))
+				}
+			})
+			changes.Wait()
+			close(stop)
+			picks.Wait()
+		})
 	}
 }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"slices"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,17 +18,20 @@ type view struct {
 type tier struct {
 	balance Balance
 	entries []entry
-	loads   []*atomic.Int64
+	slots   []slot        // of entries
 	even    bool          // all have the same weight
+	regular bool          // up, and not backups
 	order   []uint16      // for turns: indices of entries, each as often as its weight asks for
 	table   []uint16      // for Source: the index of the entry of each bucket
 	slow    time.Duration // of slow start
+	oldest  time.Duration // since when the first of them is up
 	warm    time.Duration // when the last of them has its full share
 }
 
 // entry is a member with what was true of it when the view was made.
 type entry struct {
 	*member
+	seed    uint64 // for Source
 	weight  int64
 	upSince time.Duration
 }
@@ -83,14 +85,18 @@ func rank(cfg PoolConfig, m *member) (int, bool) {
 	return 0, false
 }
 
+// regular says that a member is up and no backup.
+func (m *member) regular() bool { return m.state == Up && !m.backend.Backup }
+
 func newTier(cfg PoolConfig, members []*member) tier {
-	t := tier{balance: cfg.Balance, slow: cfg.SlowStart, even: true}
+	t := tier{balance: cfg.Balance, slow: cfg.SlowStart, even: true, regular: members[0].regular(), oldest: members[0].upSince}
 	weights := make([]int, len(members))
 	for i, m := range members {
 		weights[i] = m.backend.Weight
-		t.entries = append(t.entries, entry{m, int64(m.backend.Weight), m.upSince})
-		t.loads = append(t.loads, &m.load)
+		t.entries = append(t.entries, entry{m, seed(m.address), int64(m.backend.Weight), m.upSince})
+		t.slots = append(t.slots, slot{&m.load, int64(unit / weights[i])})
 		t.even = t.even && weights[i] == weights[0]
+		t.oldest = min(t.oldest, m.upSince)
 		if cfg.SlowStart > 0 {
 			t.warm = max(t.warm, m.upSince+cfg.SlowStart)
 		}
