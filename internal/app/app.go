@@ -36,10 +36,12 @@ type App struct {
 	registry *prometheus.Registry
 	loops    *proxy.Loops
 	services []*service
+	finder   *finder
 	floats   []*float
 	fence    *vip.Fence // before all floats
 	cluster  *cluster   // nil when there is no VIP
 	hardware *hardware
+	answers  undo // what keeps backends' answers to clients' addresses here
 	stopping atomic.Bool
 	reloads  reloads
 }
@@ -85,7 +87,9 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 		return a, nil
 	}
 	var err error
-	a.cluster, err = a.newCluster(m)
+	if a.cluster, err = a.newCluster(m); err == nil {
+		a.finder.guests = a.cluster.gossip.Guests
+	}
 	return a, err
 }
 
@@ -115,6 +119,7 @@ func (a *App) newParts(m metrics) error {
 		}
 		a.services = append(a.services, s)
 	}
+	a.finder = newFinder(a.services, a.opts.State, a.log)
 	if a.self.Witness || len(a.cfg.VIPs) == 0 {
 		return nil
 	}
@@ -197,12 +202,13 @@ func localAddrs() ([]netip.Addr, error) {
 // Run opens everything, serves until ctx ends, hands the VIPs over, lets the
 // connections end, and returns. Whatever can fail fails before an address is
 // touched.
-func (a *App) Run(ctx context.Context) error {
+func (a *App) Run(ctx context.Context) (err error) {
 	var opened undo
 	server, err := a.open(&opened)
 	if err != nil {
-		return errors.Join(err, opened.run())
+		return errors.Join(err, opened.run(), a.answers.run())
 	}
+	defer func() { err = errors.Join(err, a.answers.run()) }()
 	defer context.AfterFunc(ctx, func() { a.stopping.Store(true) })()
 	defer spareProcessors(a.opts.Loops)()
 	a.checkFiles()
@@ -228,7 +234,7 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 		if err := a.cluster.memory.prepare(); err != nil {
 			return nil, err
 		}
-		a.tellHardware()
+		a.tellMeta()
 		if err := a.cluster.gossip.Open(); err != nil {
 			return nil, err
 		}
@@ -244,10 +250,13 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 			return nil, err
 		}
 	}
+	a.finder.load()
 	if len(a.floats) > 0 {
-		return server, vip.Cleanup(a.log)
+		if err := vip.Cleanup(a.log); err != nil {
+			return server, err
+		}
 	}
-	return server, nil
+	return server, a.keepAnswers()
 }
 
 // endedContext makes a Run only close what was opened for it.

@@ -170,7 +170,7 @@ func TestNotReadyWithoutBackend(t *testing.T) {
 // What was opened is closed again when the rest can't be.
 func TestWarnsOfTooFewFiles(t *testing.T) {
 	cfg := embedded(t, "192.0.2.1:6443")
-	cfg.Listeners[0].Connections = 1 << 30
+	cfg.Listeners[0].Limits.Connections = 1 << 30
 	start(t, cfg).log.wait(t, "need more open files")
 }
 

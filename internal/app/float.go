@@ -62,7 +62,17 @@ func (a *App) newFloat(cfg config.VIP, m metrics) (*float, error) {
 	return f, nil
 }
 
-func (f *float) hold(l election.Lease) { f.manager.Hold(l.Term, l.Attempt, l.Deadline) }
+func (f *float) hold(l election.Lease) {
+	f.manager.Hold(l.Term, l.Attempt, l.Deadline)
+	f.standby(false)
+}
+
+// standby says whether clients come to this node by the VIP.
+func (f *float) standby(is bool) {
+	for _, s := range f.services {
+		s.checker.SetStandby(is)
+	}
+}
 
 // settle ends the asking whether the address is free: somebody of the cluster has
 // it.
@@ -73,6 +83,7 @@ func (f *float) settle(string) { f.manager.Settle() }
 func (f *float) withdraw(ctx context.Context) error {
 	f.reset()
 	defer f.reset()
+	defer f.standby(true)
 	return f.manager.Withdraw(ctx)
 }
 

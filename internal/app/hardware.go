@@ -22,6 +22,29 @@ const (
 	maxKnown = 4096
 )
 
+// What a node tells of itself by gossip is its hardware addresses and, behind them,
+// its role in one byte, which makes the length odd.
+const (
+	roleUnknown byte = iota // an older kshalb says nothing
+	roleMaster
+	roleWitness
+)
+
+func metaOf(cards []net.HardwareAddr, role byte) []byte {
+	var meta []byte
+	for _, c := range cards[:min(len(cards), maxCards)] {
+		meta = append(meta, c...)
+	}
+	return append(meta, role)
+}
+
+func roleIn(meta string) byte {
+	if len(meta)%cardAddr != 1 {
+		return roleUnknown
+	}
+	return meta[len(meta)-1]
+}
+
 func newHardware() *hardware { return &hardware{peers: make(map[[cardAddr]byte]string)} }
 
 // learn takes what a peer says of itself.
@@ -43,23 +66,31 @@ func (h *hardware) peer(hw net.HardwareAddr) string {
 	return h.peers[[cardAddr]byte(hw)]
 }
 
-// tellHardware tells the peers from where this node speaks.
-func (a *App) tellHardware() {
+// tellMeta tells the peers what this node is, and from where it speaks.
+func (a *App) tellMeta() {
 	cards, err := vip.HardwareAddrs()
-	if err == nil {
-		cards = cards[:min(len(cards), maxCards)]
-		err = a.cluster.gossip.SetMeta(slices.Concat(cards...))
-	}
 	if err != nil {
 		a.log.Warn("the peers do not learn this node's hardware addresses, and may take it for a stranger", "err", err)
 	}
+	role := roleMaster
+	if a.self.Witness {
+		role = roleWitness
+	}
+	cards = slices.DeleteFunc(cards, func(c net.HardwareAddr) bool { return len(c) != cardAddr })
+	if err := a.cluster.gossip.SetMeta(metaOf(cards, role)); err != nil {
+		a.log.Warn("the peers do not learn what this node is", "err", err)
+	}
 }
 
-// learnHardware takes what the peers have told.
-func (a *App) learnHardware() {
+// learnMeta takes what the peers have told, and who else is there.
+func (a *App) learnMeta() {
 	for _, p := range a.cluster.gossip.Peers() {
 		a.hardware.learn(p.Name, p.Meta)
 	}
+	for _, p := range a.cluster.gossip.Guests() {
+		a.hardware.learn(p.Name, p.Meta)
+	}
+	a.finder.look()
 	for _, f := range a.floats {
 		f.manager.Recheck() // who was a stranger may be none
 	}

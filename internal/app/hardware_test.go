@@ -34,3 +34,24 @@ func TestHardware(t *testing.T) {
 		t.Errorf("%d are known, want %d at most", n, maxKnown)
 	}
 }
+
+func TestMeta(t *testing.T) {
+	cards := make([]net.HardwareAddr, 2*maxCards)
+	for i := range cards {
+		cards[i] = net.HardwareAddr{2, 0, 0, 0, 0, byte(i)}
+	}
+	for _, n := range []int{0, 1, 64, 128} {
+		meta := string(metaOf(cards[:n], roleWitness))
+		if got := roleIn(meta); got != roleWitness {
+			t.Errorf("%d cards: role %d", n, got)
+		}
+		if len(meta) > 512 {
+			t.Errorf("%d cards: %d bytes, memberlist takes 512", n, len(meta))
+		}
+	}
+	for _, old := range []string{"", "\x02\x00\x00\x00\x00\x01", "12", "12345"} {
+		if got := roleIn(old); got != roleUnknown {
+			t.Errorf("%q: role %d", old, got)
+		}
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +21,43 @@ var needed = []struct {
 }{
 	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", "add the VIP and its redirect"},
 	{unix.CAP_NET_RAW, "CAP_NET_RAW", "announce the VIP by ARP"},
+}
+
+// keepAnswers has this host take the answers of backends that see clients'
+// addresses, if there are such; what is in the way is said.
+func (a *App) keepAnswers() error {
+	var backends []netip.Addr
+	for _, s := range a.services {
+		if s.cfg.Transparent {
+			for _, b := range s.targets.list() {
+				backends = append(backends, b.Address.Addr())
+			}
+		}
+	}
+	if len(backends) == 0 {
+		return nil
+	}
+	warnings, err := vip.CheckAnswers(backends)
+	for _, w := range warnings {
+		a.log.Warn(w)
+	}
+	if err != nil {
+		return err
+	}
+	stop, err := vip.KeepAnswers(a.log)
+	if err == nil {
+		a.answers.push(stop)
+	}
+	return err
+}
+
+// isLocal reports whether an address is one of this host's now.
+func isLocal(addr netip.Addr) bool {
+	if addr.IsLoopback() {
+		return true
+	}
+	local, err := localAddrs()
+	return err == nil && slices.Contains(local, addr)
 }
 
 // checkHost asks what must be true before anything is opened: capabilities and
@@ -56,7 +95,7 @@ func (a *App) checkFiles() {
 	}
 	connections := 0
 	for _, s := range a.services {
-		connections += s.cfg.Connections
+		connections += s.cfg.Limits.Connections
 	}
 	if need := uint64(2*connections + ownFiles); need > may.Cur {
 		a.log.Warn("all connections that limits.connections allows need more open files than this process may have:"+

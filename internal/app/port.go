@@ -113,11 +113,11 @@ func (s *service) reset() {
 }
 
 // redirects are what brings VIP:port to the sockets of services that are not
-// there themselves, and can serve: without a ready backend a connection is for
+// there themselves, and can serve: without a backend that can be used a connection is for
 // whoever has the port on this host, its API server say, or for nobody.
 func redirects(services []*service) (to []vip.Redirect) {
 	for _, s := range services {
-		if s.cfg.Bind != s.cfg.Address && !s.shares.Load() && s.pool.Ready() > 0 {
+		if s.cfg.Bind != s.cfg.Address && !s.shares.Load() && s.pool.Usable() > 0 {
 			to = append(to, vip.Redirect{Port: s.cfg.Address.Port(), To: s.cfg.Bind.Port()})
 		}
 	}

@@ -1,15 +1,14 @@
 package app
 
 import (
-	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/netip"
 	"os"
-	"sync/atomic"
+	"sync"
 
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/pkg/health"
@@ -19,23 +18,77 @@ import (
 const clusterCA = "/etc/kubernetes/pki/ca.crt"
 
 // newProber returns how check asks a backend. An https check verifies against
-// caFile, else against clusterCA as soon as it is there.
-func newProber(check config.Check, clusterCA string, log *slog.Logger) (health.Prober, error) {
-	switch {
-	case check.Type == config.CheckTCP:
-		return health.TCP(), nil
-	case check.Type == config.CheckHTTP:
-		return health.HTTP(check.Path), nil
-	case check.CAFile != "":
-		cas, err := readCAs(check.CAFile)
-		return health.HTTPS(check.Path, cas, ""), err
+// caFile, else against clusterCA as soon as it is there. preface is what each
+// connection has to begin with.
+func newProber(check config.Check, clusterCA string, preface []byte, log *slog.Logger) (health.Prober, error) {
+	if check.Type == config.CheckTCP {
+		return health.TCP(preface), nil
+	}
+	o := health.HTTPOptions{Path: check.Path, Host: check.Host, Expect: check.Expect, Preface: preface}
+	if check.Type == config.CheckHTTP {
+		return health.HTTP(o), nil
+	}
+	roots, err := newRoots(check.CAFile, clusterCA, log)
+	if err != nil {
+		return nil, err
+	}
+	o.TLS = &health.TLSOptions{ServerName: check.ServerName, Roots: roots.get}
+	if check.CertFile != "" {
+		o.TLS.Certificate = certificate(check.CertFile, check.KeyFile)
+		_, err = o.TLS.Certificate(nil)
+	}
+	return health.HTTP(o), err
+}
+
+// certificate returns a client certificate from its files as they are then: it may
+// be renewed while kshalb runs.
+func certificate(cert, key string) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, fmt.Errorf("read the client certificate of the checks, %s with %s: %w", cert, key, err)
+		}
+		return &pair, nil
+	}
+}
+
+// roots are the CAs of an https check. The cluster's may come late: kshalb runs
+// before kubeadm has made it. Until then nothing is verified.
+type roots struct {
+	late string // the path that is still to be read; "" is none
+	log  *slog.Logger
+
+	mu  sync.Mutex
+	cas *x509.CertPool
+}
+
+func newRoots(caFile, clusterCA string, log *slog.Logger) (*roots, error) {
+	if caFile != "" {
+		cas, err := readCAs(caFile)
+		return &roots{cas: cas}, err
 	}
 	cas, err := readCAs(clusterCA)
 	if errors.Is(err, fs.ErrNotExist) {
 		log.Warn("backends' certificates are not verified: there is no check.caFile, and no " + clusterCA + " yet")
-		return &lateCA{path: clusterCA, get: check.Path, log: log}, nil
+		return &roots{late: clusterCA, log: log}, nil
 	}
-	return health.HTTPS(check.Path, cas, ""), err
+	return &roots{cas: cas}, err
+}
+
+// get returns the CAs, nil when there are none yet.
+func (r *roots) get() *x509.CertPool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.late == "" {
+		return r.cas
+	}
+	cas, err := readCAs(r.late)
+	if err != nil { // not there, or half written
+		return nil
+	}
+	r.log.Info("backends' certificates are verified from now on", "ca", r.late)
+	r.cas, r.late = cas, ""
+	return cas
 }
 
 func readCAs(path string) (*x509.CertPool, error) {
@@ -48,28 +101,4 @@ func readCAs(path string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("read the CA of the checks: %s has no certificate in PEM form", path)
 	}
 	return cas, nil
-}
-
-// lateCA is an https check that waits for its CA: kshalb runs before kubeadm
-// has made one. Until then nothing is verified.
-type lateCA struct {
-	path, get string
-	log       *slog.Logger
-	verified  atomic.Pointer[health.Prober]
-}
-
-// Probe implements [health.Prober].
-func (p *lateCA) Probe(ctx context.Context, target netip.AddrPort) error {
-	if v := p.verified.Load(); v != nil {
-		return (*v).Probe(ctx, target)
-	}
-	cas, err := readCAs(p.path)
-	if err != nil { // not there, or half written
-		return health.HTTPS(p.get, nil, "").Probe(ctx, target)
-	}
-	prober := health.HTTPS(p.get, cas, "")
-	if p.verified.CompareAndSwap(nil, &prober) {
-		p.log.Info("backends' certificates are verified from now on", "ca", p.path)
-	}
-	return prober.Probe(ctx, target)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/lab/pki"
+	"github.com/kshalb/kshalb/pkg/health"
 )
 
 // apiServer is a TLS server on loopback with a certificate of ca.
@@ -54,17 +55,23 @@ func writeFile(t *testing.T, dir, name string, data []byte) string {
 	return path
 }
 
+func probe(ctx context.Context, p health.Prober, target netip.AddrPort) error {
+	s := p.Open(target)
+	defer s.Close()
+	return s.Probe(ctx, true)
+}
+
 // verdict probes once and says how it went.
-func verdict(t *testing.T, check config.Check, clusterCA string, target netip.AddrPort) (probe, log string, err error) {
+func verdict(t *testing.T, check config.Check, clusterCA string, target netip.AddrPort) (said, log string, err error) {
 	t.Helper()
 	var text strings.Builder
-	prober, err := newProber(check, clusterCA, slog.New(slog.NewTextHandler(&text, nil)))
+	prober, err := newProber(check, clusterCA, nil, slog.New(slog.NewTextHandler(&text, nil)))
 	if err != nil {
 		return "", text.String(), err
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := prober.Probe(ctx, target); err != nil {
+	if err := probe(ctx, prober, target); err != nil {
 		return err.Error(), text.String(), nil
 	}
 	return "ok", text.String(), nil
@@ -92,12 +99,12 @@ func TestProberVerifies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			check := config.Check{Type: config.CheckHTTPS, Path: "/readyz", CAFile: test.file}
-			probe, log, err := verdict(t, check, test.clusterCA, target)
+			said, log, err := verdict(t, check, test.clusterCA, target)
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Fatalf("error %v, want %q", err, test.err)
 			}
-			if !strings.Contains(probe, test.probe) || !strings.Contains(log, test.log) || (test.log == "") != (log == "") {
-				t.Errorf("probe says %q and log %q, want %q and %q", probe, log, test.probe, test.log)
+			if !strings.Contains(said, test.probe) || !strings.Contains(log, test.log) || (test.log == "") != (log == "") {
+				t.Errorf("probe says %q and log %q, want %q and %q", said, log, test.probe, test.log)
 			}
 		})
 	}
@@ -108,28 +115,28 @@ func TestProberWaitsForTheCA(t *testing.T) {
 	dir, ca := t.TempDir(), newCA(t)
 	path := filepath.Join(dir, "ca.crt")
 	var log strings.Builder
-	prober, err := newProber(config.Check{Type: config.CheckHTTPS, Path: "/readyz"}, path, slog.New(slog.NewTextHandler(&log, nil)))
+	prober, err := newProber(config.Check{Type: config.CheckHTTPS, Path: "/readyz"}, path, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ours, theirs := apiServer(t, ca), apiServer(t, newCA(t))
-	probe := func(target netip.AddrPort) error {
+	ask := func(target netip.AddrPort) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		return prober.Probe(ctx, target)
+		return probe(ctx, prober, target)
 	}
-	if err := probe(theirs); err != nil {
+	if err := ask(theirs); err != nil {
 		t.Errorf("without a CA: %v", err)
 	}
 	writeFile(t, dir, "ca.crt", ca.PEM[:len(ca.PEM)/2])
-	if err := probe(theirs); err != nil {
+	if err := ask(theirs); err != nil {
 		t.Errorf("with half a CA: %v", err)
 	}
 	writeFile(t, dir, "ca.crt", ca.PEM)
-	if err := probe(theirs); err == nil {
+	if err := ask(theirs); err == nil {
 		t.Error("with the CA: a stranger's certificate was taken")
 	}
-	if err := probe(ours); err != nil {
+	if err := ask(ours); err != nil {
 		t.Errorf("with the CA: %v", err)
 	}
 	if n := strings.Count(log.String(), "verified from now on"); n != 1 {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -100,7 +99,8 @@ func (a *App) reload() (admin.Reloaded, error) {
 		a.cluster.keys = c.secrets
 	}
 	a.reloads.inForce.Store(next)
-	return admin.Reloaded{Changes: slices.Concat([]string{}, c.told), Notes: slices.Concat([]string{}, a.notServed(next), warnings(next))}, nil
+	a.retarget(next)
+	return admin.Reloaded{Changes: slices.Concat([]string{}, c.told), Notes: slices.Concat([]string{}, warnings(next))}, nil
 }
 
 func warnings(cfg *config.Config) []string {
@@ -111,17 +111,13 @@ func warnings(cfg *config.Config) []string {
 	return all
 }
 
-// notServed says which listeners still have the backends of an earlier list of
-// peers.
-func (a *App) notServed(next *config.Config) []string {
-	var notes []string
+// retarget has listeners whose backends are the peers follow them.
+func (a *App) retarget(next *config.Config) {
 	for _, s := range a.services {
 		for _, l := range next.Listeners {
-			if l.Name == s.cfg.Name && l.OfPeers && !slices.Equal(l.Backends, s.cfg.Backends) {
-				notes = append(notes, fmt.Sprintf("listener %s keeps its backends until kshalb is restarted here: %v, and not yet %v",
-					l.Name, s.cfg.Backends, l.Backends))
+			if l.Name == s.cfg.Name && l.PeerPort != 0 {
+				s.retarget(func(t *targets) { t.cfg.Backends = l.Backends })
 			}
 		}
 	}
-	return notes
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/kshalb/kshalb/internal/config"
@@ -16,38 +17,48 @@ import (
 type service struct {
 	cfg      config.Listener
 	log      *slog.Logger
+	targets  *targets
 	pool     *proxy.Pool
 	listener *proxy.Listener
 	beside   *proxy.Listener // at VIP:port, beside one who shares it; nil: not so
 	shares   atomic.Bool     // beside serves, so VIP:port needs no redirect
-	rerouted func()          // is called when shares has changed
 	checker  *health.Checker
+	drains   drains
+	changed  func() // is called after each transition of a backend
+	rerouted func() // is called when shares has changed
 }
 
 // newService builds the parts of one listener. changed is called after each
 // transition of a backend, rerouted when VIP:port is to be redirected, or not any
 // more.
 func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Logger, changed, rerouted func()) (*service, error) {
-	prober, err := newProber(cfg.Check, clusterCA, log.With("listener", cfg.Name))
+	prober, err := newProber(cfg.Check, clusterCA, proxy.LocalHeader(cfg.ProxyProtocol), log.With("listener", cfg.Name))
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
 	}
-	s := &service{cfg: cfg, log: log.With("listener", cfg.Name), pool: proxy.NewPool(proxy.PoolConfig{}, proxy.Even(cfg.Backends...)), rerouted: rerouted}
+	s := &service{
+		cfg: cfg, log: log.With("listener", cfg.Name), changed: changed, rerouted: rerouted,
+		targets: &targets{local: isLocal, cfg: cfg},
+	}
+	s.pool = proxy.NewPool(proxy.PoolConfig{
+		Balance: balances[cfg.Balance], PreferLocal: cfg.PreferLocal, SlowStart: cfg.SlowStart, Panic: cfg.Panic,
+	}, s.targets.list())
 	s.checker = health.New(health.Config{
 		Name: cfg.Name, Prober: prober,
-		Interval: cfg.Check.Interval, Timeout: cfg.Check.Timeout,
-		Rise: cfg.Check.Rise, Fall: cfg.Check.Fall,
-	}, cfg.Backends, func(t health.Transition) {
-		s.pool.SetState(t.Target, poolState(t.To))
-		changed()
-	}, log, m.health)
+		Interval: cfg.Check.Interval, FastInterval: cfg.Check.FastInterval,
+		DownInterval: cfg.Check.DownInterval, StandbyInterval: cfg.Check.StandbyInterval,
+		Timeout: cfg.Check.Timeout, Rise: cfg.Check.Rise, Fall: cfg.Check.Fall,
+		Heard: s.heard,
+	}, addresses(s.pool.Backends()), s.noted, log, m.health)
+	s.checker.SetStandby(cfg.VIP != "")
 	serve := proxy.Config{
 		Name: cfg.Name, Bind: cfg.Bind, FreeBind: cfg.VIP != "",
-		Timeouts: proxy.Timeouts{
-			Connect: cfg.Timeouts.Connect, Idle: cfg.Timeouts.Idle, HalfClosed: cfg.Timeouts.HalfClosed,
-			Drain: cfg.Timeouts.Drain, User: cfg.Timeouts.User,
-		},
-		MaxConnections: cfg.Connections, Allow: cfg.Allow,
+		Timeouts:       proxy.Timeouts(cfg.Timeouts),
+		MaxConnections: cfg.Limits.Connections, Allow: cfg.Allow,
+		ProxyProtocol: cfg.ProxyProtocol, Advertised: cfg.Address, Transparent: cfg.Transparent,
+	}
+	if cfg.Check.Passive {
+		serve.Report = func(b netip.AddrPort, e proxy.Evidence) { s.checker.Report(b, health.Evidence(e)) }
 	}
 	s.listener = proxy.NewListener(serve, s.pool, loops, log, m.proxy)
 	if cfg.PortConflict == config.ConflictAuto {
@@ -57,15 +68,63 @@ func newService(cfg config.Listener, loops *proxy.Loops, m metrics, log *slog.Lo
 	return s, nil
 }
 
-// poolState is what a pool is told of a backend.
-func poolState(s health.State) proxy.State {
-	switch s {
-	case health.Up:
-		return proxy.Up
-	case health.Down:
-		return proxy.Down
-	default:
-		return proxy.Unknown
+var balances = map[string]proxy.Balance{
+	config.BalanceRoundRobin: proxy.RoundRobin, config.BalanceLeastConn: proxy.LeastConn,
+	config.BalanceRandom2: proxy.Random2, config.BalanceSource: proxy.Source,
+}
+
+// retarget has the pool and the checks follow the targets.
+func (s *service) retarget(change func(*targets)) {
+	s.targets.set(change)
+	all := s.targets.list()
+	s.pool.Set(all)
+	s.checker.SetTargets(addresses(all))
+	s.changed()
+}
+
+func addresses(backends []proxy.Backend) (all []netip.AddrPort) {
+	for _, b := range backends {
+		all = append(all, b.Address)
+	}
+	return all
+}
+
+// noted passes a transition on. New connections go elsewhere first.
+func (s *service) noted(t health.Transition) {
+	s.pool.SetState(t.Target, poolStates[t.To])
+	switch {
+	case t.To == health.Down && s.cfg.ResetOnDown:
+		s.resetBackend(t.Target, "it is down")
+	case t.To == health.Draining:
+		s.drains.begin(t.Target, s.cfg.Timeouts.Drain, func() { s.resetBackend(t.Target, "its drain is over") })
+	}
+	if t.To != health.Draining {
+		s.drains.end(t.Target)
+	}
+	s.changed()
+}
+
+// poolStates are what a pool is told of a backend.
+var poolStates = map[health.State]proxy.State{
+	health.Unknown: proxy.Unknown, health.Up: proxy.Up, health.Suspect: proxy.Suspect,
+	health.Draining: proxy.Draining, health.Down: proxy.Down,
+}
+
+// heard is how many bytes have come from a backend.
+func (s *service) heard(b netip.AddrPort) (n uint64) {
+	for _, l := range s.listeners() {
+		n += l.Received(b)
+	}
+	return n
+}
+
+func (s *service) resetBackend(b netip.AddrPort, why string) {
+	n := 0
+	for _, l := range s.listeners() {
+		n += l.ResetBackend(b)
+	}
+	if n > 0 {
+		s.log.Info("connections were reset", "backend", b.String(), "connections", n, "reason", why)
 	}
 }
 

@@ -15,6 +15,7 @@ func (a *App) tasks(server *admin.Server) []task {
 	for _, s := range a.services {
 		tasks = append(tasks, task{"checks of " + s.cfg.Name, s.checker.Run, s.cfg.Check.Timeout + stopSlack})
 	}
+	tasks = append(tasks, task{"backends", a.finder.run, stopSlack})
 	if a.cluster == nil {
 		return append(tasks, a.reloading())
 	}
@@ -60,7 +61,7 @@ func (a *App) watchInterfaces(ctx context.Context) error {
 const lookInterval = time.Second
 
 func (a *App) recheck() {
-	a.tellHardware()
+	a.tellMeta()
 	for _, f := range a.floats {
 		f.manager.Recheck()
 		f.changed()

@@ -52,15 +52,21 @@ func TestParse(t *testing.T) {
 		Listeners: []Listener{{
 			Name: "apiserver", VIP: "apiserver",
 			Address: addrPort("192.168.0.10:6443"), Bind: addrPort("192.168.0.10:26443"), PortConflict: ConflictAuto,
-			Backends: []netip.AddrPort{
-				addrPort("192.168.0.1:6443"), addrPort("192.168.0.2:6443"), addrPort("192.168.0.3:6443"),
+			Balance: BalanceRoundRobin, Panic: true, ResetOnDown: true,
+			Backends: []Backend{
+				{addrPort("192.168.0.1:6443"), 1, false}, {addrPort("192.168.0.2:6443"), 1, false}, {addrPort("192.168.0.3:6443"), 1, false},
 			},
-			OfPeers: true,
-			Check:   Check{Type: CheckHTTPS, Path: "/readyz", Interval: time.Second, Timeout: time.Second, Rise: 2, Fall: 2},
+			PeerPort:  6443,
+			Rebalance: Rebalance{Idle: 30 * time.Second, MaxPerSecond: 5},
+			Check: Check{
+				Type: CheckHTTPS, Path: "/readyz", Expect: []int{200},
+				Interval: 500 * time.Millisecond, FastInterval: 100 * time.Millisecond, DownInterval: 500 * time.Millisecond,
+				StandbyInterval: 2 * time.Second, Timeout: 400 * time.Millisecond, Rise: 2, Fall: 2, Passive: true,
+			},
 			Timeouts: Timeouts{
-				Connect: 2 * time.Second, HalfClosed: 30 * time.Second, Drain: 30 * time.Second, User: 15 * time.Second,
+				Connect: 2 * time.Second, Retry: 300 * time.Millisecond, HalfClosed: 30 * time.Second, Drain: 30 * time.Second, User: 15 * time.Second,
 			},
-			Connections: 20000,
+			Limits: Limits{Connections: 20000},
 		}},
 		Admin: Admin{Socket: "/run/kshalb/kshalb.sock", HTTP: addrPort("127.0.0.1:9446")},
 		Log:   Log{Level: slog.LevelInfo, Format: LogText},
@@ -83,14 +89,14 @@ vips:
 - {name: a, address: 192.168.0.10, interface: bond0.7, priorities: {master1: 100}, preempt: false}
 - {name: b, address: 192.168.0.11}
 listeners:
-- {name: a, vip: a, port: 60000, backends: {addresses: ["10.0.0.1:1", {address: "[2001:db8::1]:2", weight: 1}]}}
+- {name: a, vip: a, port: 60000, backends: {addresses: ["10.0.0.1:1", {address: "[2001:db8::1]:2", weight: 3, backup: true}, "Api.example.org.:6443", {address: "db:5432", weight: 0}]}}
 - {name: a2, vip: a, port: 443, privatePort: 8443, backends: {peers: true, port: 443}, check: {type: tcp}}
 - name: local
   bind: 0.0.0.0
   port: 80
   backends: {peers: true, port: 81}
-  check: {type: http, path: "/healthz?verbose", interval: 5s, timeout: 10s, rise: 1, fall: 3}
-  timeouts: {connect: 1s, idle: 1h, halfClosed: 0, drain: 0s, user: 20s}
+  check: {type: http, path: "/healthz?verbose", expect: [204], host: "web:80", interval: 5s, timeout: 10s, rise: 1, fall: 3, passive: false}
+  timeouts: {connect: 200ms, idle: 1h, halfClosed: 0, drain: 0s, user: 20s}
   limits: {connections: 0}
   allow: [10.0.0.0/8, "2001:db8::/32"]
 - {name: a3, vip: a, port: 444, portConflict: fail, backends: {peers: true, port: 444}, check: {type: tcp}}
@@ -109,15 +115,20 @@ log: {level: debug, format: json}
 	check("priorities", map[string]int{"master1": 100}, c.VIPs[0].Priorities)
 	check("interface", "bond0.7", c.VIPs[0].Interface)
 	check("a high port", addrPort("192.168.0.10:40000"), c.Listeners[0].Bind)
-	check("backends", []netip.AddrPort{addrPort("10.0.0.1:1"), addrPort("[2001:db8::1]:2")}, c.Listeners[0].Backends)
+	check("backends", []Backend{{addrPort("10.0.0.1:1"), 1, false}, {addrPort("[2001:db8::1]:2"), 3, true}}, c.Listeners[0].Backends)
+	check("names", []NamedBackend{{"api.example.org.", 6443, 1, false}, {"db", 5432, 0, false}}, c.Listeners[0].Names)
 	check("a private port", addrPort("192.168.0.10:8443"), c.Listeners[1].Bind)
 	check("what holds by default, and without a VIP", []string{ConflictAuto, ""}, []string{c.Listeners[0].PortConflict, c.Listeners[2].PortConflict})
 	check("a port that is taken", addrPort("192.168.0.10:444"), c.Listeners[3].Bind)
 	check("a TCP check's path", "", c.Listeners[1].Check.Path)
 	check("bind", addrPort("0.0.0.0:80"), c.Listeners[2].Bind)
-	check("check", Check{CheckHTTP, "/healthz?verbose", 5 * time.Second, 10 * time.Second, 1, 3, ""}, c.Listeners[2].Check)
-	check("timeouts", Timeouts{time.Second, time.Hour, 0, 0, 20 * time.Second}, c.Listeners[2].Timeouts)
-	check("connections", 0, c.Listeners[2].Connections)
+	check("check", Check{
+		Type: CheckHTTP, Path: "/healthz?verbose", Expect: []int{204}, Host: "web:80",
+		Interval: 5 * time.Second, FastInterval: 100 * time.Millisecond, DownInterval: 500 * time.Millisecond,
+		StandbyInterval: 5 * time.Second, Timeout: 10 * time.Second, Rise: 1, Fall: 3,
+	}, c.Listeners[2].Check)
+	check("timeouts", Timeouts{200 * time.Millisecond, 200 * time.Millisecond, time.Hour, 0, 0, 20 * time.Second}, c.Listeners[2].Timeouts)
+	check("connections", 0, c.Listeners[2].Limits.Connections)
 	check("allow", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}, c.Listeners[2].Allow)
 	check("admin", Admin{}, c.Admin)
 	check("log", Log{slog.LevelDebug, LogJSON}, c.Log)
@@ -152,8 +163,8 @@ listeners:
 	if got := c.Cluster.Peers; got[0].Witness || !got[1].Witness || got[2].Witness || c.Cluster.Bootstrap != "master2" || !c.VIPs[0].Preempt {
 		t.Errorf("%+v", c)
 	}
-	want := []netip.AddrPort{netip.MustParseAddrPort("192.168.0.1:6443"), netip.MustParseAddrPort("192.168.0.2:6443")}
-	if diff := cmp.Diff(want, c.Listeners[0].Backends, comparers); diff != "" || !c.Listeners[0].OfPeers || c.Listeners[1].OfPeers {
+	want := []Backend{{netip.MustParseAddrPort("192.168.0.1:6443"), 1, false}, {netip.MustParseAddrPort("192.168.0.2:6443"), 1, false}}
+	if diff := cmp.Diff(want, c.Listeners[0].Backends, comparers); diff != "" || c.Listeners[0].PeerPort == 0 || c.Listeners[1].PeerPort != 0 {
 		t.Errorf("backends (-want +got):\n%s", diff)
 	}
 	if len(c.Warnings) != 1 || c.Warnings[0].String() != "witness.yaml:10: vips[1].preempt: moves nothing:"+
@@ -207,8 +218,8 @@ func TestEmbedded(t *testing.T) {
 	}{
 		{":6443", []string{"192.168.0.1:6443"},
 			`command line: --listen: ":6443" is not ADDRESS:PORT; write one like 192.168.0.1:6443 or [2001:db8::1]:6443`},
-		{"127.0.0.1:6443", []string{"master1:6443"},
-			`command line: --backend: "master1:6443" is not ADDRESS:PORT; write one like 192.168.0.1:6443 or [2001:db8::1]:6443`},
+		{"127.0.0.1:6443", []string{"master1"},
+			`command line: --backend: "master1" is not ADDRESS:PORT; write one like 192.168.0.1:6443 or [2001:db8::1]:6443`},
 		{"127.0.0.1:6443", nil, `command line: --backend: is missing; write one like 192.168.0.1:6443`},
 		{"127.0.0.1:6443", []string{"127.0.0.1:6443"},
 			"command line: listeners[0].backends: 127.0.0.1:6443 is this listener itself, so kshalb would serve itself; write another port or address"},

@@ -161,10 +161,9 @@ func (d *decoder) scalar(n *yaml.Node, path string, dst reflect.Value, tag refle
 		d.report(path, "%s is %s; write %s", shown(n), kindOf(n), word)
 		return
 	}
-	before := dst.Interface()
 	v, err := parseScalar(dst.Type(), n.Value)
 	if err == nil {
-		err = checkTags(tag, n.Value, v, before)
+		err = checkTags(tag, n.Value, v)
 	}
 	if err != nil {
 		d.report(path, "%s %v", shown(n), err)

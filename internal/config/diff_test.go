@@ -33,7 +33,7 @@ func TestDiff(t *testing.T) {
 		"another peer":    {"master2", "master4", []string{"cluster.peers[1]: master4 is new", "cluster.peers: master2 is gone"}},
 		"order of peers":  {first + second, second + first, []string{"cluster.peers: master1, master2, master3 -> master2, master1, master3"}},
 		"a new listener":  {"listeners:", "listeners:" + local, []string{"listeners[0]: local is new"}},
-		"backends":        {"{peers: true, port: 6443}", "{addresses: [192.0.2.1:6443]}", []string{"listeners[0].backends.peers: true -> false", "listeners[0].backends.port: 6443 -> 0", "listeners[0].backends.addresses: [] -> [{192.0.2.1:6443 1}]"}},
+		"backends":        {"{peers: true, port: 6443}", "{addresses: [192.0.2.1:6443]}", []string{"listeners[0].backends.peers: true -> false", "listeners[0].backends.port: 6443 -> 0", "listeners[0].backends.addresses: [] -> [{192.0.2.1:6443 1 false}]"}},
 		"bootstrap":       {"cluster:", "cluster:\n  bootstrap: master1", []string{`cluster.bootstrap: "" -> "master1"`}},
 	} {
 		t.Run(name, func(t *testing.T) {

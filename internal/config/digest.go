@@ -45,8 +45,11 @@ func (c *Config) Digest() string {
 }
 
 func canonical(l Listener) Listener {
-	l.Check.CAFile, l.OfPeers = "", false
-	l.Backends = slices.SortedFunc(slices.Values(l.Backends), netip.AddrPort.Compare)
+	l.Check.CAFile, l.Check.CertFile, l.Check.KeyFile, l.PeerPort = "", "", "", 0
+	l.Backends = slices.SortedFunc(slices.Values(l.Backends), func(a, b Backend) int { return a.Address.Compare(b.Address) })
+	l.Names = slices.SortedFunc(slices.Values(l.Names), func(a, b NamedBackend) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Port, b.Port))
+	})
 	l.Allow = slices.SortedFunc(slices.Values(l.Allow), netip.Prefix.Compare)
 	return l
 }

@@ -8,7 +8,8 @@ import (
 
 // Embedded is the configuration of one machine without a file: one listener at
 // listen that probes and serves the backends over TCP, no cluster, no VIP, no
-// admin socket, and HTTP at its default place. All are ADDRESS:PORT.
+// admin socket, and HTTP at its default place. All are ADDRESS:PORT; a
+// backend may be NAME:PORT.
 func Embedded(listen string, backends []string) (*Config, error) {
 	const name = "command line"
 	at, err := parseAddrPort(listen)
@@ -19,7 +20,7 @@ func Embedded(listen string, backends []string) (*Config, error) {
 		return nil, &Error{[]Problem{{File: name, Path: "--backend", Text: "is missing; write one like 192.168.0.1:6443"}}}
 	}
 	for _, b := range backends {
-		if _, err := parseAddrPort(b); err != nil {
+		if _, err := parseEndpoint(b); err != nil {
 			return nil, flagError(name, "--backend", b, err)
 		}
 	}

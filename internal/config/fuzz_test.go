@@ -73,10 +73,10 @@ func checkConfig(t *testing.T, c *Config) {
 		binds[l.Bind], binds[l.Address] = true, true
 		must((l.VIP == "") == (l.Bind == l.Address), "a private port at a VIP")
 		must(l.VIP == "" || vips[l.VIP] == l.Address.Addr(), "the VIP's address")
-		must(len(l.Backends) > 0 && l.Check.Interval > 0 && l.Check.Timeout > 0 && l.Timeouts.Connect > 0, "backends and times")
+		must(len(l.Backends)+len(l.Names) > 0 && l.Check.Interval > 0 && l.Check.Timeout > 0 && l.Timeouts.Connect > 0, "backends and times")
 		must((l.Check.Type == CheckTCP) == (l.Check.Path == ""), "a path")
 		for _, b := range l.Backends {
-			must(b.IsValid() && b.Port() > 0 && b != l.Bind, "a backend")
+			must(b.Address.IsValid() && b.Address.Port() > 0 && b.Address != l.Bind, "a backend")
 		}
 	}
 	must(len(c.Digest()) == 12, "the digest")

@@ -14,7 +14,6 @@ import (
 //	range    "low..high", either may be left out
 //	oneof    the words it may be, parted by "|"
 //	is       a rule of texts, see rules.go
-//	later    its feature does not exist yet: only the default is taken
 //	short    the struct may be written as this field's value alone
 type rawConfig struct {
 	Version   int           `yaml:"version" need:"1" oneof:"1"`
@@ -67,7 +66,14 @@ type rawListener struct {
 	Port         int            `yaml:"port" need:"6443" range:"1..65535"`
 	PrivatePort  int            `yaml:"privatePort" range:"1..65535"`
 	PortConflict string         `yaml:"portConflict" default:"auto" oneof:"auto|dnat|fail"`
-	Balance      string         `yaml:"balance" default:"roundrobin" oneof:"roundrobin|leastconn|random2|source" later:"true"`
+	Balance      string         `yaml:"balance" default:"roundrobin" oneof:"roundrobin|leastconn|random2|source"`
+	PreferLocal  bool           `yaml:"preferLocal" default:"false"`
+	SlowStart    time.Duration  `yaml:"slowStart" default:"0s" range:"0s..1h"`
+	Panic        string         `yaml:"panic" default:"tcp" oneof:"tcp|refuse"`
+	OnDown       string         `yaml:"onDown" default:"reset" oneof:"reset|keep"`
+	Source       string         `yaml:"source" default:"node" oneof:"node|client"`
+	Proxy        string         `yaml:"proxyProtocol" default:"none" oneof:"none|v1|v2"`
+	Rebalance    rawRebalance   `yaml:"rebalance"`
 	Backends     rawBackends    `yaml:"backends" need:"{peers: true, port: 6443}"`
 	Check        rawCheck       `yaml:"check"`
 	Timeouts     rawTimeouts    `yaml:"timeouts"`
@@ -82,22 +88,39 @@ type rawBackends struct {
 }
 
 type rawBackend struct {
-	Address netip.AddrPort `yaml:"address" need:"192.168.0.1:6443" short:"true"`
-	Weight  int            `yaml:"weight" default:"1" later:"true"`
+	Address endpoint `yaml:"address" need:"192.168.0.1:6443" short:"true"`
+	Weight  int      `yaml:"weight" default:"1" range:"0..256"`
+	Backup  bool     `yaml:"backup" default:"false"`
+}
+
+type rawRebalance struct {
+	Within       time.Duration `yaml:"within" default:"0s" range:"0s..24h"`
+	Idle         time.Duration `yaml:"idle" default:"30s" range:"1s..1h"`
+	MaxPerSecond int           `yaml:"maxPerSecond" default:"5" range:"1..1000"`
 }
 
 type rawCheck struct {
-	Type     string        `yaml:"type" default:"https" oneof:"https|http|tcp"`
-	Path     string        `yaml:"path" default:"/readyz" is:"urlpath"`
-	Interval time.Duration `yaml:"interval" default:"1s" range:"100ms..1h"`
-	Timeout  time.Duration `yaml:"timeout" default:"1s" range:"10ms..1m"`
-	Rise     int           `yaml:"rise" default:"2" range:"1..100"`
-	Fall     int           `yaml:"fall" default:"2" range:"1..100"`
-	CAFile   string        `yaml:"caFile" default:"" is:"file"`
+	Type            string        `yaml:"type" default:"https" oneof:"https|http|tcp"`
+	Path            string        `yaml:"path" default:"/readyz" is:"urlpath"`
+	Expect          []int         `yaml:"expect"`
+	Host            string        `yaml:"host" default:"" is:"host"`
+	ServerName      string        `yaml:"serverName" default:"" is:"hostname"`
+	Interval        time.Duration `yaml:"interval" default:"500ms" range:"100ms..1h"`
+	FastInterval    time.Duration `yaml:"fastInterval" default:"100ms" range:"50ms..1h"`
+	DownInterval    time.Duration `yaml:"downInterval" default:"500ms" range:"100ms..1h"`
+	StandbyInterval time.Duration `yaml:"standbyInterval" default:"2s" range:"100ms..1h"`
+	Timeout         time.Duration `yaml:"timeout" default:"400ms" range:"10ms..1m"`
+	Rise            int           `yaml:"rise" default:"2" range:"1..100"`
+	Fall            int           `yaml:"fall" default:"2" range:"1..100"`
+	CAFile          string        `yaml:"caFile" default:"" is:"file"`
+	CertFile        string        `yaml:"certFile" default:"" is:"file"`
+	KeyFile         string        `yaml:"keyFile" default:"" is:"file"`
+	Passive         bool          `yaml:"passive" default:"true"`
 }
 
 type rawTimeouts struct {
 	Connect    time.Duration `yaml:"connect" default:"2s" range:"1ms..10m"`
+	Retry      time.Duration `yaml:"retry" default:"300ms" range:"0s..10m"`
 	Idle       time.Duration `yaml:"idle" default:"0s" range:"0s..168h"`
 	HalfClosed time.Duration `yaml:"halfClosed" default:"30s" range:"0s..168h"`
 	Drain      time.Duration `yaml:"drain" default:"30s" range:"0s..168h"`
@@ -106,8 +129,8 @@ type rawTimeouts struct {
 
 type rawLimits struct {
 	Connections  int `yaml:"connections" default:"20000" range:"0..1000000"`
-	PerSource    int `yaml:"perSource" default:"0" later:"true"`
-	NewPerSecond int `yaml:"newPerSecond" default:"0" later:"true"`
+	PerSource    int `yaml:"perSource" default:"0" range:"0..1000000"`
+	NewPerSecond int `yaml:"newPerSecond" default:"0" range:"0..1000000"`
 }
 
 type rawAdmin struct {

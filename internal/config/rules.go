@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -8,12 +9,13 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // checkTags holds a value that has just been read against its field's tags.
-// text is how it was written, before what held until then: the default.
-func checkTags(tag reflect.StructTag, text string, value, before any) error {
+// text is how it was written.
+func checkTags(tag reflect.StructTag, text string, value any) error {
 	if words, ok := tag.Lookup("oneof"); ok {
 		if known := strings.Split(words, "|"); !slices.Contains(known, text) {
 			return fmt.Errorf("is not known here; write %s", wordList(known))
@@ -28,12 +30,6 @@ func checkTags(tag reflect.StructTag, text string, value, before any) error {
 		if err := checkRange(bounds, value); err != nil {
 			return err
 		}
-	}
-	if _, ok := tag.Lookup("later"); ok && value != before {
-		if before == "" {
-			return errors.New("is not yet supported; leave this key out")
-		}
-		return fmt.Errorf("is not yet supported; leave this key out, or write %v", before)
 	}
 	return nil
 }
@@ -99,6 +95,15 @@ func checkText(rule, text string) error {
 	case "urlpath":
 		if u, err := url.ParseRequestURI(text); err != nil || text[0] != '/' || u.Host != "" || strings.Contains(text, "#") {
 			return errors.New("is not a path; write one like /readyz")
+		}
+	case "hostname":
+		if !hostRule.MatchString(text) {
+			return errors.New("is not a host name; write one like api.example.org")
+		}
+	case "host":
+		name, port, _ := strings.Cut(text, ":")
+		if _, err := strconv.ParseUint(cmp.Or(port, "0"), 10, 16); err != nil || !hostRule.MatchString(name) {
+			return errors.New("is not the name of a host; write one like api.example.org or api.example.org:6443")
 		}
 	case "hostport":
 		if _, err := parseAddrPort(text); err != nil {

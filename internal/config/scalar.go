@@ -28,6 +28,8 @@ func parseScalar(t reflect.Type, text string) (any, error) {
 		return parseAddrPort(text)
 	case reflect.TypeFor[netip.Prefix]():
 		return parsePrefix(text)
+	case reflect.TypeFor[endpoint]():
+		return parseEndpoint(text)
 	}
 	return nil, fmt.Errorf("has no reader for %s", t)
 }
@@ -38,7 +40,7 @@ func isScalar(t reflect.Type) bool {
 	case reflect.Slice, reflect.Map:
 		return false
 	case reflect.Struct:
-		return t.PkgPath() == "net/netip"
+		return t.PkgPath() == "net/netip" || t == reflect.TypeFor[endpoint]()
 	default:
 		return true
 	}

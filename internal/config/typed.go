@@ -80,12 +80,62 @@ type Listener struct {
 	// port of a VIP: ConflictAuto, ConflictDNAT or ConflictFail; "" without a VIP.
 	PortConflict string
 
-	Backends    []netip.AddrPort // at least one, unique, in the file's order
-	OfPeers     bool             // Backends are the peers that are no witnesses
-	Check       Check
-	Timeouts    Timeouts
-	Connections int            // at most so many at a time; 0 is no limit
-	Allow       []netip.Prefix // sources that may connect, masked; empty is everybody
+	Balance     string        // BalanceRoundRobin, BalanceLeastConn, BalanceRandom2 or BalanceSource
+	PreferLocal bool          // a backend of this host gets all while it is up
+	SlowStart   time.Duration // that the share of a backend grows after it came up; 0 is not at all
+	Panic       bool          // when no backend is up, those that accept connections are used
+	ResetOnDown bool          // connections to a backend that is found dead are reset
+
+	// Backends and Names are at least one in all, unique, in the file's order. Not
+	// all are backups.
+	Backends []Backend
+	Names    []NamedBackend
+	PeerPort uint16 // 0, or Backends are the peers that are no witnesses, with this port
+
+	ProxyProtocol int  // that a backend is told the client's address by: 0 is none, 1 or 2
+	Transparent   bool // connections to backends have the client's address
+	Rebalance     Rebalance
+	Check         Check
+	Timeouts      Timeouts
+	Limits        Limits
+	Allow         []netip.Prefix // sources that may connect, masked; empty is everybody
+}
+
+// Backend is one target of a listener.
+type Backend struct {
+	Address netip.AddrPort
+	Weight  int  // its share, 0 to 256; with 0 it gets no new connections
+	Backup  bool // it is used only when no other one is up
+}
+
+// NamedBackend is as many targets as a DNS name has addresses.
+type NamedBackend struct {
+	Name   string
+	Port   uint16
+	Weight int // of each of them
+	Backup bool
+}
+
+// The ways of balancing.
+const (
+	BalanceRoundRobin = "roundrobin" // by turns
+	BalanceLeastConn  = "leastconn"  // the one with the fewest connections
+	BalanceRandom2    = "random2"    // the better of two that are drawn
+	BalanceSource     = "source"     // always the same for a client's address
+)
+
+// Rebalance is how idle connections are moved to backends that have too few.
+type Rebalance struct {
+	Within       time.Duration // until shares are even; 0 is off
+	Idle         time.Duration // no byte for so long, 1 s to 1 h
+	MaxPerSecond int           // connections that are ended at most, 1 to 1000
+}
+
+// Limits of a listener; 0 is none.
+type Limits struct {
+	Connections  int // at a time
+	PerSource    int // at a time from one address
+	NewPerSecond int
 }
 
 // The ways of a listener of a VIP to its port.
@@ -104,13 +154,24 @@ const (
 // Check is how a listener's backends are probed. Probes of a backend never
 // overlap: when Timeout is longer than Interval, the next one waits.
 type Check struct {
-	Type     string        // CheckHTTPS, CheckHTTP or CheckTCP
-	Path     string        // begins with "/"; "" for CheckTCP
-	Interval time.Duration // 100 ms to 1 h
-	Timeout  time.Duration // 10 ms to 1 min
-	Rise     int           // successes in a row that bring a backend up, 1 to 100
-	Fall     int           // failures in a row that bring it down, 1 to 100
-	CAFile   string        // for CheckHTTPS; "" is the cluster's CA where there is one
+	Type       string // CheckHTTPS, CheckHTTP or CheckTCP
+	Path       string // begins with "/"; "" for CheckTCP
+	Expect     []int  // statuses that mean ready, at least one; nil for CheckTCP
+	Host       string // the header; "" is the backend's address and port
+	ServerName string // for CheckHTTPS, in TLS; "" is the backend's address
+
+	Interval        time.Duration // of a backend that is up, 100 ms to 1 h
+	FastInterval    time.Duration // while a verdict is pending, not longer than Interval
+	DownInterval    time.Duration // of one that is not up
+	StandbyInterval time.Duration // instead of Interval where the VIP is not held, not shorter
+	Timeout         time.Duration // 10 ms to 1 min
+	Rise            int           // successes in a row that bring a backend up, 1 to 100
+	Fall            int           // failures in a row that bring it down, 1 to 100
+
+	CAFile   string // for CheckHTTPS; "" is the cluster's CA where there is one
+	CertFile string // for CheckHTTPS, of this client, with KeyFile; "" is none
+	KeyFile  string
+	Passive  bool // what connections find out counts, too
 }
 
 // The types of Check.
@@ -124,6 +185,7 @@ const (
 // at least 1 ms, and Drain.
 type Timeouts struct {
 	Connect    time.Duration // to one backend
+	Retry      time.Duration // to one backend while there is another one to try, not longer than Connect
 	Idle       time.Duration // no byte either way
 	HalfClosed time.Duration // after one side has finished sending
 	Drain      time.Duration // given to connections on stop; 0 closes them at once

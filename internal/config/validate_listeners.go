@@ -19,8 +19,12 @@ func (d *decoder) listeners(raws []rawListener, c *Config) []Listener {
 		at := index("listeners", i)
 		once(d, names, raw.Name, at+".name")
 		l := Listener{
-			Name: raw.Name, VIP: raw.VIP, Connections: raw.Limits.Connections, Allow: raw.Allow,
-			Check: d.check(at+".check", raw.Check), Timeouts: Timeouts(raw.Timeouts),
+			Name: raw.Name, VIP: raw.VIP, Allow: raw.Allow,
+			Balance: raw.Balance, PreferLocal: raw.PreferLocal, SlowStart: raw.SlowStart,
+			Panic: raw.Panic == "tcp", ResetOnDown: raw.OnDown == "reset",
+			ProxyProtocol: map[string]int{"v1": 1, "v2": 2}[raw.Proxy], Transparent: raw.Source == "client",
+			Rebalance: Rebalance(raw.Rebalance), Limits: Limits(raw.Limits),
+			Check: d.check(at+".check", raw.Check), Timeouts: d.timeouts(at+".timeouts", raw.Timeouts),
 		}
 		l.Address, l.Bind = d.place(at, raw, c)
 		if l.VIP != "" {
@@ -29,7 +33,8 @@ func (d *decoder) listeners(raws []rawListener, c *Config) []Listener {
 		if raw.PrivatePort == defaultPrivate(raw.Port) {
 			raws[i].PrivatePort = 0 // Diff is to see the default as one
 		}
-		l.Backends, l.OfPeers = d.backends(at+".backends", raw.Backends, c), raw.Backends.Peers
+		d.backends(at+".backends", raw.Backends, c, &l)
+		d.identity(at, raw, l)
 		d.allow(at+".allow", raw.Allow)
 		served[raw.VIP] = true
 		ls = append(ls, l)
@@ -110,23 +115,6 @@ func (d *decoder) placeHere(at string, raw rawListener, vips []VIP) (address, bi
 	}
 	address = netip.AddrPortFrom(raw.Bind, uint16(raw.Port))
 	return address, address
-}
-
-func (d *decoder) check(at string, raw rawCheck) Check {
-	c := Check(raw)
-	if raw.Type == CheckTCP && d.given[at+".path"] {
-		d.report(at+".path", "goes with type https or http only; leave it out")
-	}
-	if raw.Type != CheckHTTPS && raw.CAFile != "" {
-		d.report(at+".caFile", "goes with type https only; leave it out")
-	}
-	switch {
-	case raw.Type == CheckTCP:
-		c.Path = ""
-	case c.Path == "":
-		d.report(at+".path", "is empty; write one like /readyz")
-	}
-	return c
 }
 
 func (d *decoder) allow(at string, prefixes []netip.Prefix) {

@@ -70,8 +70,8 @@ func (d *decoder) loop(at string, l Listener, c *Config) {
 		return b.IsLoopback()
 	}
 	for _, b := range l.Backends {
-		if b.Port() == l.Bind.Port() && here(b.Addr()) {
-			d.report(at+".backends", "%s is this listener itself, so kshalb would serve itself; write another port or address", b)
+		if b.Address.Port() == l.Bind.Port() && here(b.Address.Addr()) {
+			d.report(at+".backends", "%s is this listener itself, so kshalb would serve itself; write another port or address", b.Address)
 		}
 	}
 }

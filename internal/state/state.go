@@ -1,5 +1,6 @@
 // Package state is what a node must still know after a restart, in one file of
-// a folder of its own. It knows nothing of what the words in it mean.
+// a folder of its own. It knows nothing of what the words in it mean. Others may
+// keep files there, whose loss does no harm: [Folder.WriteFile].
 package state
 
 import (
@@ -35,7 +36,7 @@ const Default Folder = "/var/lib/kshalb"
 
 const (
 	name    = "state.json"
-	pending = ".state.json.new" // what is being written; worth nothing after a crash
+	pending = "." + name + ".new" // what WriteFile writes first
 	maxSize = 64 << 10
 )
 
@@ -123,17 +124,25 @@ func (f Folder) Save(s State) error {
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
-	path := filepath.Join(string(f), pending)
-	if err := writeSynced(path, append(data, '\n')); err != nil {
-		return fmt.Errorf("write the state: %w", errors.Join(err, remove(path)))
-	}
-	if err := os.Rename(path, f.File()); err != nil {
-		return fmt.Errorf("write the state: %w", err)
-	}
-	if err := syncFolder(string(f)); err != nil { // else the rename may be lost
+	if err := f.WriteFile(name, append(data, '\n')); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	return nil
+}
+
+// WriteFile writes a file of the folder, readable by its owner only, and returns when
+// it will be there after a power loss: as a whole, or as it was before. It is called
+// for each name by one at a time. What is being written is in .NAME.new, which is
+// worth nothing after a crash.
+func (f Folder) WriteFile(name string, data []byte) error {
+	path := filepath.Join(string(f), "."+name+".new")
+	if err := writeSynced(path, data); err != nil {
+		return errors.Join(err, remove(path))
+	}
+	if err := os.Rename(path, filepath.Join(string(f), name)); err != nil {
+		return err
+	}
+	return syncFolder(string(f)) // else the rename may be lost
 }
 
 func writeSynced(path string, data []byte) error {

@@ -63,6 +63,33 @@ func TestCutOffWrite(t *testing.T) {
 	}
 }
 
+// A file beside the state is written as the state is, and does not touch it.
+func TestWriteFile(t *testing.T) {
+	f := Folder(t.TempDir())
+	want := State{Voters: []string{"m1"}}
+	if err := f.Save(want); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"first, and longer", "second"} {
+		if err := f.WriteFile("more", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(string(f), "more"))
+		if string(data) != text || err != nil {
+			t.Errorf("%q, %v", data, err)
+		}
+	}
+	if got, err := f.Load(); err != nil || !got.Equal(want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if left, err := os.ReadDir(string(f)); len(left) != 2 || err != nil {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if err := (f + "/missing").WriteFile("more", nil); err == nil {
+		t.Error("it was written")
+	}
+}
+
 func TestDamaged(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty":            "",

@@ -3,6 +3,7 @@ package election
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -25,20 +26,26 @@ type GossipConfig struct {
 	Log     *slog.Logger   // must not block: memberlist logs while it holds the lock that sending needs
 	Metrics *Metrics
 
-	// Changed is called when the State or Meta of a peer may be another one. It
-	// must not block. nil: nobody wants to know.
+	// Changed is called when the State or Meta of a peer or guest may be another
+	// one. It must not block. nil: nobody wants to know.
 	Changed func()
 }
 
 // Gossip carries messages between the nodes, over memberlist: encrypted,
-// labelled, best effort. It joins lost peers again for ever. Its methods may be
-// called from any goroutine.
+// labelled, best effort. It joins lost peers again for ever. Nodes that are no
+// peers may be guests: see [Gossip.Guests]. Its methods may be called from any
+// goroutine.
 type Gossip struct {
 	cfg     GossipConfig
 	deliver func([]byte)
 	tune    func(*memberlist.Config) // for tests; may be nil
 	ignored *ignored
 	list    *memberlist.Memberlist // nil before Open
+
+	door      *door // where those go that are not among the peers
+	lobby     lobby
+	guests    guests
+	tuneLobby func(*memberlist.Config) // for tests; may be nil
 
 	// sending is held by each Send, and whole by SetKeys, which for a moment
 	// has the wrong key in front.
@@ -68,9 +75,13 @@ const (
 func NewGossip(cfg GossipConfig, deliver func([]byte)) *Gossip {
 	g := &Gossip{
 		cfg: cfg, deliver: deliver, seen: make(map[string]sighting), metaSet: make(chan struct{}, 1),
-		leave: leaveTimeout, rejoin: rejoinInterval,
+		leave: leaveTimeout, rejoin: rejoinInterval, guests: guests{seen: make(map[string]guest)},
 	}
 	g.ignored = newIgnored(g)
+	g.door = &door{turnAway: g.turnAway}
+	if len(cfg.Keys) > 0 {
+		g.door = newDoor(g.turnAway)
+	}
 	g.peers.Store(newPeerSet(cfg.Peers))
 	cfg.Metrics.watchGossip(g)
 	return g
@@ -82,10 +93,11 @@ func (g *Gossip) Open() error {
 	if err != nil {
 		return err
 	}
-	t, err := listen(g.cfg.Bind, g.hears)
+	t, err := listen(g.cfg.Bind, g.hears, g.door)
 	if err != nil {
 		return fmt.Errorf("open gossip on %s: %w (MetalLB uses port 7946 too: cluster.gossip.port changes ours, on every node)", g.cfg.Bind, err)
 	}
+	second := *cfg
 	cfg.Transport = t
 	if g.tune != nil {
 		g.tune(cfg)
@@ -96,6 +108,10 @@ func (g *Gossip) Open() error {
 		return fmt.Errorf("open gossip on %s: %w", g.cfg.Bind, err)
 	}
 	g.list = list
+	if err := g.openLobby(t, second); err != nil {
+		_ = list.Shutdown() // it always succeeds
+		return fmt.Errorf("open gossip on %s: %w", g.cfg.Bind, err)
+	}
 	return nil
 }
 
@@ -154,10 +170,12 @@ func (g *Gossip) Run(ctx context.Context) error {
 }
 
 func (g *Gossip) close() error {
-	if err := g.list.Leave(g.leave); err != nil {
+	said := make(chan error, 1)
+	go func() { said <- g.lobby.leave(g.leave) }()
+	if err := errors.Join(g.list.Leave(g.leave), <-said); err != nil {
 		g.cfg.Log.Debug("could not say goodbye to all peers", "err", err)
 	}
-	if err := g.list.Shutdown(); err != nil {
+	if err := errors.Join(g.lobby.close(), g.list.Shutdown()); err != nil {
 		return fmt.Errorf("close gossip on %s: %w", g.cfg.Bind, err)
 	}
 	return nil
@@ -199,7 +217,8 @@ func (e events) NotifyUpdate(n *memberlist.Node) {
 	e.g.heardOf(n, PeerAlive)
 }
 
-// strangers keeps nodes out that the configuration does not name.
+// strangers keeps nodes out that the configuration does not name: guests are in
+// the lobby.
 type strangers struct{ g *Gossip }
 
 func (s strangers) NotifyAlive(n *memberlist.Node) error {

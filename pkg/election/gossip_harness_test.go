@@ -94,7 +94,7 @@ func (s gossipSetup) open(t *testing.T) *gossiper {
 	if err := g.Open(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = g.list.Shutdown() })
+	t.Cleanup(func() { _, _ = g.lobby.close(), g.list.Shutdown() })
 	return g
 }
 

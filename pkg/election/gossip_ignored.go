@@ -11,7 +11,7 @@ import (
 const (
 	reasonLabel    = "label"    // of another cluster
 	reasonKey      = "key"      // not encrypted with a key of ours
-	reasonStranger = "stranger" // of a host or node that is no peer
+	reasonStranger = "stranger" // of a host or node that is no peer, and guests' messages
 	reasonOverflow = "overflow" // memberlist's queue was full
 )
 
@@ -45,7 +45,7 @@ func newIgnored(g *Gossip) *ignored {
 // Ignored returns how many packets, streams and announcements of nodes were
 // ignored since the start, by reason: "label" (another cluster's), "key" (not
 // encrypted with a key that this node has), "stranger" (from a host or about a
-// node that is not a peer), "overflow" (more at once than could be handled).
+// node that is not a peer; what a guest says of the election), "overflow" (more at once than could be handled).
 // All reasons are always there.
 func (g *Gossip) Ignored() map[string]uint64 {
 	g.ignored.mu.Lock()
@@ -64,6 +64,13 @@ func (i *ignored) note(reason string, from netip.Addr, text string, attrs ...any
 		attrs = append(attrs, "peer", peer)
 	}
 	i.gossip.cfg.Log.Warn(text, attrs...)
+}
+
+// add only counts.
+func (i *ignored) add(reason string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.count[reason]++
 }
 
 // first counts, and reports whether it was not said within the last minute.

@@ -69,7 +69,7 @@ func (c census) of(t *testing.T, node netip.AddrPort) []string {
 	t.Helper()
 	cfg := memberlist.DefaultLANConfig()
 	cfg.Name, cfg.Label = "census", "test"
-	sockets, err := listen(c.at, func(netip.Addr) bool { return true })
+	sockets, err := listen(c.at, func(netip.Addr) bool { return true }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

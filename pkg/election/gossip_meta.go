@@ -3,6 +3,7 @@ package election
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -47,7 +48,7 @@ func (g *Gossip) sayMeta(ctx context.Context) {
 	for {
 		select {
 		case <-g.metaSet:
-			if err := g.list.UpdateNode(metaTimeout); err != nil {
+			if err := errors.Join(g.list.UpdateNode(metaTimeout), g.lobby.update(metaTimeout)); err != nil {
 				g.cfg.Log.Debug("could not tell all peers of new metadata", "err", err)
 			}
 		case <-ctx.Done():

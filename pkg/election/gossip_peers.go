@@ -134,15 +134,11 @@ func (g *Gossip) see(node string, now sighting) {
 	}
 }
 
-// hears reports whether a host is a peer's. All else is dropped before it costs
-// a decryption: a stranger must not delay the messages of the peers.
+// hears reports whether a host is a peer's. All else goes to the door and must not
+// delay the messages of the peers.
 func (g *Gossip) hears(from netip.Addr) bool {
-	if _, ok := g.peers.Load().hosts[from]; ok {
-		return true
-	}
-	g.ignored.note(reasonStranger, from, "packets come from a host that is not in cluster.peers, so they are ignored; "+
-		"if it belongs to this cluster write it there on every node and reload, else keep it from this port (MetalLB uses 7946 too)")
-	return false
+	_, ok := g.peers.Load().hosts[from]
+	return ok
 }
 
 // admit refuses nodes that are not in the configuration, or not at their

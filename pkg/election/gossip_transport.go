@@ -17,12 +17,13 @@ import (
 
 // transport is the sockets under memberlist. It does what memberlist's own transport
 // does, and besides: a send never waits, what comes from hosts that are no
-// peers is dropped before anything looks at it, streams leave from the address
+// peers goes to the door before anything looks at it, streams leave from the address
 // that the peers know and end with Shutdown, and a packet costs its own size of
 // memory and not 64 KiB.
 type transport struct {
 	bind  netip.AddrPort
 	hears func(netip.Addr) bool // asked for the source of each packet and stream; must not block
+	door  *door                 // for those that are not heard
 
 	udp  *net.UDPConn
 	raw  syscall.RawConn // of udp
@@ -44,12 +45,12 @@ const (
 )
 
 // listen opens both sockets and starts to read: memberlist wants it so.
-func listen(bind netip.AddrPort, hears func(netip.Addr) bool) (*transport, error) {
+func listen(bind netip.AddrPort, hears func(netip.Addr) bool, others *door) (*transport, error) {
 	family := "6"
 	if bind.Addr().Is4() {
 		family = "4"
 	}
-	t := &transport{bind: bind, hears: hears, packets: make(chan *memberlist.Packet), streams: make(chan net.Conn)}
+	t := &transport{bind: bind, hears: hears, door: others, packets: make(chan *memberlist.Packet), streams: make(chan net.Conn)}
 	var err error
 	if t.tcp, err = net.ListenTCP("tcp"+family, net.TCPAddrFromAddrPort(bind)); err != nil {
 		return nil, fmt.Errorf("listen for streams: %w", err)
@@ -91,7 +92,11 @@ func (t *transport) readPackets() {
 			continue
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		if n == 0 || !t.hears(from.Addr()) {
+		if n == 0 {
+			continue
+		}
+		if !t.hears(from.Addr()) {
+			t.door.packet(buf[:n], from)
 			continue
 		}
 		packet := &memberlist.Packet{Buf: bytes.Clone(buf[:n]), From: net.UDPAddrFromAddrPort(from), Timestamp: time.Now()}
@@ -111,7 +116,7 @@ func (t *transport) acceptStreams() {
 		}
 		from := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 		if !t.hears(from) {
-			conn.Close()
+			t.door.stream(t.bound(conn), from)
 			continue
 		}
 		select {

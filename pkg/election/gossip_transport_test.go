@@ -26,7 +26,7 @@ func TestDeadHostsBlockNoSend(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = h.Do(func() error {
-			end, err := listen(netip.AddrPortFrom(prefix.Addr(), 7946), everybody)
+			end, err := listen(netip.AddrPortFrom(prefix.Addr(), 7946), everybody, nil)
 			ends = append(ends, end)
 			return err
 		})
@@ -68,11 +68,11 @@ func TestDeadHostsBlockNoSend(t *testing.T) {
 func TestStreamsLeaveFromTheBoundAddress(t *testing.T) {
 	t.Parallel()
 	aAt, bAt := at(t, 1), at(t, 2)
-	a, err := listen(aAt, func(netip.Addr) bool { return true })
+	a, err := listen(aAt, func(netip.Addr) bool { return true }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := listen(bAt, func(netip.Addr) bool { return true })
+	b, err := listen(bAt, func(netip.Addr) bool { return true }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,13 +107,13 @@ func TestTransportDropsStrangers(t *testing.T) {
 	t.Parallel()
 	aAt, bAt, cAt := at(t, 1), at(t, 2), at(t, 3)
 	all := func(netip.Addr) bool { return true }
-	a, err := listen(aAt, func(from netip.Addr) bool { return from == bAt.Addr() })
+	a, err := listen(aAt, func(from netip.Addr) bool { return from == bAt.Addr() }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.Shutdown() })
 	for _, end := range []netip.AddrPort{cAt, bAt} {
-		sender, err := listen(end, all)
+		sender, err := listen(end, all, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,7 +45,7 @@ func newRogue(t *testing.T, bind netip.AddrPort, name, label, keys string) rogue
 	cfg := memberlist.DefaultLANConfig()
 	cfg.Name, cfg.Label, cfg.Logger = name, label, silent
 	cfg.EnableCompression = false
-	sockets, err := listen(bind, func(netip.Addr) bool { return true })
+	sockets, err := listen(bind, func(netip.Addr) bool { return true }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

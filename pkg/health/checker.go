@@ -4,147 +4,177 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// Config is how the targets of one listener are probed.
+// Config is how the targets of one listener are probed. All intervals are between
+// the starts of two probes of a target and vary by 10 %.
 type Config struct {
-	Name     string        // the listener, for logs and metrics
-	Prober   Prober        // how a target is asked
-	Interval time.Duration // between the starts of two probes of a target, ±10 %; 0 is 1 s
-	Timeout  time.Duration // of one probe, may exceed Interval; 0 is 1 s
-	Rise     int           // successes in a row that turn Down to Up; less than 1 is 1
-	Fall     int           // failures in a row that turn Up to Down; less than 1 is 1
+	Name   string // the listener, for logs and metrics
+	Prober Prober // how a target is asked
+
+	Interval        time.Duration // of one that is up; 0 is 1 s
+	FastInterval    time.Duration // while a verdict is pending; 0 is Interval
+	DownInterval    time.Duration // of one that is draining or down; 0 is Interval
+	StandbyInterval time.Duration // instead of Interval, see SetStandby; 0 is Interval
+	Timeout         time.Duration // of one probe, may exceed the interval; 0 is 1 s
+
+	Rise int // successes in a row that bring one up again; less than 1 is 1
+	Fall int // failures in a row that make a suspect draining or down; less than 1 is 1
+
+	// Heard returns how many bytes have come from a target so far, on whatever
+	// connections there are. It is called from any goroutine. nil: nothing is heard.
+	Heard func(target netip.AddrPort) uint64
 }
 
 // jitter is the part of the interval by which it varies either way, so that
 // nodes which started together do not probe in step for ever.
 const jitter = 0.1
 
-// Checker probes the targets of one listener.
+// Checker probes the targets of one listener. Make it with New, then Run it once.
+// Its other methods may be called from any goroutine, at any time.
 type Checker struct {
 	cfg     Config
-	targets []*target
 	notify  func(Transition)
 	log     *slog.Logger
 	metrics *Metrics
+	standby atomic.Bool
+
+	mu      sync.Mutex
+	targets []*target
+	running context.Context // nil before Run, and when it has ended
+	probing sync.WaitGroup
 }
 
-// target is one backend. Its goroutine alone writes; mu is for those who read.
-type target struct {
-	addr  netip.AddrPort
-	tally tally
-
-	mu     sync.Mutex
-	status Status
-}
-
-// New makes a Checker of targets, which are unique. notify is called for each
-// transition from the goroutine of its target: in order for one target, at the
-// same time for several. It must not block: the target is not probed meanwhile.
+// New makes a Checker of targets. notify is called for each transition, in order
+// for one target, at the same time for several. A target is not probed while
+// notify runs, and what is reported of it waits.
 func New(cfg Config, targets []netip.AddrPort, notify func(Transition), log *slog.Logger, m *Metrics) *Checker {
 	cfg.Interval = cmp.Or(cfg.Interval, time.Second)
+	cfg.FastInterval = cmp.Or(cfg.FastInterval, cfg.Interval)
+	cfg.DownInterval = cmp.Or(cfg.DownInterval, cfg.Interval)
+	cfg.StandbyInterval = cmp.Or(cfg.StandbyInterval, cfg.Interval)
 	cfg.Timeout = cmp.Or(cfg.Timeout, time.Second)
-	c := &Checker{cfg: cfg, notify: notify, log: log, metrics: m}
-	for _, addr := range targets {
-		c.targets = append(c.targets, &target{
-			addr:   addr,
-			tally:  tally{rise: max(1, cfg.Rise), fall: max(1, cfg.Fall)},
-			status: Status{Target: addr},
-		})
+	cfg.Rise, cfg.Fall = max(cfg.Rise, 1), max(cfg.Fall, 1)
+	if cfg.Heard == nil {
+		cfg.Heard = func(netip.AddrPort) uint64 { return 0 }
 	}
+	c := &Checker{cfg: cfg, notify: notify, log: log, metrics: m}
+	c.SetTargets(targets)
 	return c
 }
 
 // Run probes until ctx ends, each target at once and then at the interval. It
-// returns nil when the last probe has ended. It may be called once.
+// returns nil when the last probe has ended.
 func (c *Checker) Run(ctx context.Context) error {
 	defer c.metrics.add(c)()
-	var wg sync.WaitGroup
+	c.mu.Lock()
+	c.running = ctx
 	for _, t := range c.targets {
-		wg.Go(func() { c.watch(ctx, t) })
+		c.start(t)
 	}
+	c.mu.Unlock()
 	<-ctx.Done()
-	wg.Wait()
+	c.mu.Lock()
+	c.running = nil
+	c.mu.Unlock()
+	c.probing.Wait()
 	return nil
 }
 
-// Status tells what is known of each target, in the order of New. It is safe
-// for concurrent use.
-func (c *Checker) Status() []Status {
-	all := make([]Status, len(c.targets))
-	for i, t := range c.targets {
-		t.mu.Lock()
-		all[i] = t.status
-		t.mu.Unlock()
-	}
-	return all
+// start begins to probe t; c.mu is held.
+func (c *Checker) start(t *target) {
+	var ctx context.Context
+	ctx, t.stop = context.WithCancel(c.running)
+	c.probing.Go(func() { t.watch(ctx) })
 }
 
-// watch probes one target until ctx ends.
-func (c *Checker) watch(ctx context.Context, t *target) {
-	for {
-		next := time.NewTimer(jittered(c.cfg.Interval))
-		c.probe(ctx, t)
-		select {
-		case <-next.C:
-		case <-ctx.Done():
-			next.Stop()
-			return
+// SetTargets replaces the targets; one that is given twice counts once. What is
+// known of those that stay is kept, new ones are probed at once, and of those that
+// go nothing is told any more once SetTargets has returned, but for a notify that
+// is running.
+func (c *Checker) SetTargets(addrs []netip.AddrPort) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.targets
+	c.targets = nil
+	for _, addr := range addrs {
+		is := func(t *target) bool { return t.addr == addr }
+		if slices.ContainsFunc(c.targets, is) {
+			continue
+		}
+		if i := slices.IndexFunc(was, is); i >= 0 {
+			c.targets = append(c.targets, was[i])
+			continue
+		}
+		t := newTarget(c, addr)
+		c.targets = append(c.targets, t)
+		c.metrics.begin(c.cfg.Name, addr)
+		if c.running != nil {
+			c.start(t)
+		}
+	}
+	for _, t := range was {
+		if !slices.Contains(c.targets, t) {
+			t.stop()
+			c.metrics.forget(c.cfg.Name, t.addr)
 		}
 	}
 }
 
-// probe asks a target once. A probe that was broken off by ctx tells nothing.
-func (c *Checker) probe(ctx context.Context, t *target) {
-	bounded, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
-	start := time.Now()
-	err := c.cfg.Prober.Probe(bounded, t.addr)
-	end := time.Now()
-	if ctx.Err() != nil {
-		return
-	}
-	c.metrics.duration.WithLabelValues(c.cfg.Name).Observe(end.Sub(start).Seconds())
-	why := succeeded
-	if err != nil {
-		why = reason(err, c.cfg.Timeout)
-	}
-	if tr, changed := t.take(err == nil, why, end, end.Sub(start)); changed {
-		c.notify(tr)
-		c.metrics.transitions.WithLabelValues(c.cfg.Name, t.addr.String(), tr.To.String()).Inc()
-		c.logChange(tr)
+// Report takes evidence against a target. One that is up is a suspect then, and
+// asked at once. It never blocks.
+func (c *Checker) Report(addr netip.AddrPort, e Evidence) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.targets {
+		if t.addr == addr {
+			t.report(e)
+		}
 	}
 }
 
-// take counts a result and keeps what Status tells.
-func (t *target) take(ok bool, why string, at time.Time, took time.Duration) (Transition, bool) {
-	tr := Transition{Target: t.addr, From: t.tally.state, Reason: why, At: at}
-	changed := t.tally.add(ok)
-	tr.To = t.tally.state
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.status.LastProbe = took
-	if changed {
-		t.status.State, t.status.Since, t.status.Reason = tr.To, at, why
+// SetStandby says that nobody connects to these targets through here, so that they
+// may be asked more seldom. When that ends they are all asked at once.
+func (c *Checker) SetStandby(standby bool) {
+	if c.standby.Swap(standby) == standby || standby {
+		return
 	}
-	return tr, changed
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.targets {
+		t.hurry()
+	}
+}
+
+// Status tells what is known of each target, in the order in which they were given.
+func (c *Checker) Status() []Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]Status, len(c.targets))
+	for i, t := range c.targets {
+		all[i] = *t.status.Load()
+	}
+	return all
 }
 
 func (c *Checker) logChange(tr Transition) {
 	level := slog.LevelInfo
-	if tr.To == Down {
+	switch tr.To {
+	case Down:
 		level = slog.LevelWarn
+	case Suspect:
+		level = slog.LevelDebug
+	default:
+	}
+	if tr.From == Suspect && tr.To == Up {
+		level = slog.LevelDebug
 	}
 	c.log.Log(context.Background(), level, "backend "+tr.To.String(),
 		"listener", c.cfg.Name, "backend", tr.Target.String(),
 		"from", tr.From.String(), "to", tr.To.String(), "reason", tr.Reason)
-}
-
-// jittered is d, more or less.
-func jittered(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (1 - jitter + 2*jitter*rand.Float64()))
 }

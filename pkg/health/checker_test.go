@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,6 +30,7 @@ type fake struct {
 	took    time.Duration
 	fail    map[netip.AddrPort]error
 	starts  map[netip.AddrPort][]time.Time
+	fresh   []bool
 	running map[netip.AddrPort]bool
 	overlap bool
 }
@@ -41,9 +43,23 @@ func newFake() *fake {
 	}
 }
 
-func (f *fake) Probe(ctx context.Context, target netip.AddrPort) error {
+// Open implements Prober.
+func (f *fake) Open(target netip.AddrPort) Session { return &fakeSession{f, target} }
+
+type fakeSession struct {
+	*fake
+	target netip.AddrPort
+}
+
+func (s *fakeSession) Probe(ctx context.Context, fresh bool) error {
+	return s.ask(ctx, s.target, fresh)
+}
+func (s *fakeSession) Close() {}
+
+func (f *fake) ask(ctx context.Context, target netip.AddrPort, fresh bool) error {
 	f.mu.Lock()
 	f.starts[target] = append(f.starts[target], time.Now())
+	f.fresh = append(f.fresh, fresh)
 	f.overlap = f.overlap || f.running[target]
 	f.running[target] = true
 	took := f.took
@@ -63,6 +79,27 @@ func (f *fake) Probe(ctx context.Context, target netip.AddrPort) error {
 		err = f.fail[target]
 	}
 	return err
+}
+
+// begun returns when the probes of a target began.
+func (f *fake) begun(target netip.AddrPort) []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.starts[target])
+}
+
+// connections returns how many probes were on fresh connections, and how many were not.
+func (f *fake) connections() (fresh, kept int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, is := range f.fresh {
+		if is {
+			fresh++
+		} else {
+			kept++
+		}
+	}
+	return fresh, kept
 }
 
 func (f *fake) set(took time.Duration, target netip.AddrPort, err error) {
@@ -182,7 +219,7 @@ func TestTransitions(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		stop()
 		want := map[netip.AddrPort]string{
-			one: "unknown>up probe succeeded; up>down odd?[31m; ",
+			one: "unknown>up probe succeeded; up>suspect odd?[31m; suspect>down odd?[31m; ",
 			two: "unknown>down connection refused; down>up probe succeeded; ",
 		}
 		for target, want := range want {
@@ -225,7 +262,7 @@ func TestMetricsAndLog(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(`
-# HELP kshalb_health_backend_up 1 when the backend is up, 0 when it is down; missing while unknown.
+# HELP kshalb_health_backend_up 1 when the backend is up or under suspicion, 0 when it is draining or down; missing while unknown.
 # TYPE kshalb_health_backend_up gauge
 kshalb_health_backend_up{backend="192.168.0.1:6443",listener="apiserver"} 1
 kshalb_health_backend_up{backend="192.168.0.1:6443",listener="web"} 1
@@ -234,12 +271,20 @@ kshalb_health_backend_up{backend="192.168.0.2:6443",listener="web"} 0
 # HELP kshalb_health_transitions_total Changes of a backend's state, by the new state.
 # TYPE kshalb_health_transitions_total counter
 kshalb_health_transitions_total{backend="192.168.0.1:6443",listener="apiserver",to="down"} 0
+kshalb_health_transitions_total{backend="192.168.0.1:6443",listener="apiserver",to="draining"} 0
+kshalb_health_transitions_total{backend="192.168.0.1:6443",listener="apiserver",to="suspect"} 0
 kshalb_health_transitions_total{backend="192.168.0.1:6443",listener="apiserver",to="up"} 1
 kshalb_health_transitions_total{backend="192.168.0.1:6443",listener="web",to="down"} 0
+kshalb_health_transitions_total{backend="192.168.0.1:6443",listener="web",to="draining"} 0
+kshalb_health_transitions_total{backend="192.168.0.1:6443",listener="web",to="suspect"} 0
 kshalb_health_transitions_total{backend="192.168.0.1:6443",listener="web",to="up"} 1
 kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="apiserver",to="down"} 1
+kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="apiserver",to="draining"} 0
+kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="apiserver",to="suspect"} 0
 kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="apiserver",to="up"} 0
 kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="web",to="down"} 1
+kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="web",to="draining"} 0
+kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="web",to="suspect"} 0
 kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="web",to="up"} 0
 `), "kshalb_health_backend_up", "kshalb_health_transitions_total"); err != nil {
 			t.Error(err)

@@ -1,16 +1,21 @@
-// Package health finds out which backends are ready, by asking each of them
-// again and again, and tells every change.
+// Package health finds out which backends serve, by asking each of them again and
+// again and by listening to what connections find out, and tells every change.
 //
-// A probe's way: probe → rise and fall → transition → whoever is to know. A
-// Prober asks once (HTTPS, HTTP, TCP); a tally, which is pure, decides when
-// results in a row make a change; a Checker asks one listener's targets, each
-// from a goroutine of its own, at a jittered interval, and never asks a target
-// twice at once.
+// A probe's way: probe → verdict → rise and fall → transition → whoever is to
+// know. A Session asks one target (HTTPS, HTTP, TCP); a tally, which is pure,
+// decides when verdicts in a row make a change; each target has a goroutine of its
+// own, which never asks it twice at once.
 //
-// A backend that has not answered yet is unknown. Its first result decides
-// alone: a start must not refuse clients for rise times the interval.
+// A verdict is one of three: ready; not ready, when the target answers and asks for
+// no new connections; dead, when it does not answer. So a target is up, draining or
+// down. The first thing that speaks against one that is up makes it a suspect: it
+// is asked at the fast pace, on connections of their own, until that is refuted or
+// proven, and meanwhile others serve in its place.
 //
-// Each probe is a connection of its own, as a new client's would be. The
-// package follows no redirect, uses no proxy, presents no credentials, and
-// never touches a pool or a lease: it calls notify.
+// A target that has not answered yet is unknown. Its first verdict decides alone: a
+// start must not refuse clients for rise times the interval.
+//
+// The package follows no redirect, uses no proxy, presents no credentials but the
+// client certificate that it is given, and never touches a pool or a lease: it
+// calls notify.
 package health

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -10,11 +11,11 @@ import (
 
 // Metrics is what checkers tell. One Metrics serves all checkers of a process.
 //
-//   - kshalb_health_backend_up{listener,backend}: 1 is up, 0 is down; read at
+//   - kshalb_health_backend_up{listener,backend}: 1 is up or suspect, 0 is draining or down; read at
 //     scrape from the checkers that run, and not there while unknown.
 //   - kshalb_health_probe_duration_seconds{listener}: of probes that ended,
 //     whatever their result.
-//   - kshalb_health_transitions_total{listener,backend,to}: to is "up" or "down".
+//   - kshalb_health_transitions_total{listener,backend,to}: to is "up", "suspect", "draining" or "down".
 type Metrics struct {
 	duration    *prometheus.HistogramVec
 	transitions *prometheus.CounterVec
@@ -37,7 +38,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Changes of a backend's state, by the new state.",
 		}, []string{"listener", "backend", "to"}),
 		up: &upCollector{desc: prometheus.NewDesc("kshalb_health_backend_up",
-			"1 when the backend is up, 0 when it is down; missing while unknown.",
+			"1 when the backend is up or under suspicion, 0 when it is draining or down; missing while unknown.",
 			[]string{"listener", "backend"}, nil)},
 	}
 	if reg != nil {
@@ -46,14 +47,21 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-// add shows a checker until the function that it returns is called. Its
-// counters are there from the start, so that the first change is a rate.
-func (m *Metrics) add(c *Checker) (remove func()) {
-	for _, t := range c.targets {
-		for _, to := range []State{Up, Down} {
-			m.transitions.WithLabelValues(c.cfg.Name, t.addr.String(), to.String())
-		}
+// begin has the counters of a target there from the start, so that its first
+// change is a rate.
+func (m *Metrics) begin(listener string, target netip.AddrPort) {
+	for _, to := range []State{Up, Suspect, Draining, Down} {
+		m.transitions.WithLabelValues(listener, target.String(), to.String())
 	}
+}
+
+// forget ends the series of a target.
+func (m *Metrics) forget(listener string, target netip.AddrPort) {
+	m.transitions.DeletePartialMatch(prometheus.Labels{"listener": listener, "backend": target.String()})
+}
+
+// add shows a checker until the function that it returns is called.
+func (m *Metrics) add(c *Checker) (remove func()) {
 	m.up.mu.Lock()
 	defer m.up.mu.Unlock()
 	m.up.checkers = append(m.up.checkers, c)
@@ -91,7 +99,7 @@ func (u *upCollector) Collect(ch chan<- prometheus.Metric) {
 			}
 			said[k] = true
 			value := 0.0
-			if s.State == Up {
+			if s.State == Up || s.State == Suspect {
 				value = 1
 			}
 			ch <- prometheus.MustNewConstMetric(u.desc, prometheus.GaugeValue, value, k.listener, k.backend)

@@ -1,151 +1,76 @@
 package health
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"net/netip"
-	"strings"
-	"time"
-	"unicode"
 )
 
-// Prober asks a target once. Nil means that it is ready. It returns soon after
-// ctx ends, and is safe for concurrent use on different targets.
+// Prober is a way to ask targets. It is safe for concurrent use.
 type Prober interface {
-	Probe(ctx context.Context, target netip.AddrPort) error
+	// Open makes a session with a target. It does nothing yet.
+	Open(target netip.AddrPort) Session
 }
 
-// TCP is a Prober that connects and closes again, with a FIN.
-func TCP() Prober { return tcpProber{} }
-
-// HTTP is a Prober that expects status 200 of GET path over plain HTTP/1.1.
-// path begins with "/" and may have a query.
-func HTTP(path string) Prober { return &httpProber{path: path} }
-
-// HTTPS is as HTTP, over TLS 1.2 or later. The certificate must be signed by
-// one of cas and name serverName; "" is the target's IP address, which
-// kube-apiserver certificates have as a SAN, and which is not sent as SNI
-// (RFC 6066, section 3). Without cas nothing is verified.
-func HTTPS(path string, cas *x509.CertPool, serverName string) Prober {
-	return &httpProber{path: path, tls: &tls.Config{
-		RootCAs:    cas,
-		ServerName: serverName,
-		// Without a CA a probe still tells a living server from a dead one;
-		// nothing secret is sent.
-		InsecureSkipVerify: cas == nil,
-	}}
+// Session asks one target again and again. It is used by one goroutine at a time.
+type Session interface {
+	// Probe asks once. Nil means that the target is ready, a [*NotReady] that it
+	// answers and is not; anything else, that it does not answer. fresh asks on a
+	// new connection, as a new client's would be. It returns soon after ctx ends.
+	Probe(ctx context.Context, fresh bool) error
+	// Close ends the connection that the session keeps, if it does.
+	Close()
 }
 
-type tcpProber struct{}
+// NotReady is a target that answers, and asks for no new connections.
+type NotReady struct{ Reason string }
 
-func (tcpProber) Probe(ctx context.Context, target netip.AddrPort) error {
-	conn, err := dial(ctx, target)
+// Error returns the reason.
+func (n *NotReady) Error() string { return n.Reason }
+
+// silence is a kept connection on which no answer came in time. The target may be
+// slow, or dead.
+type silence struct{ err error }
+
+func (s *silence) Error() string { return "no answer on a kept connection: " + s.err.Error() }
+func (s *silence) Unwrap() error { return s.err }
+
+// TCP is a Prober that connects, says preface, and closes again, with a FIN.
+func TCP(preface []byte) Prober { return tcpProber{preface} }
+
+type tcpProber struct{ preface []byte }
+
+// Open implements Prober.
+func (p tcpProber) Open(target netip.AddrPort) Session { return tcpSession{p.preface, target} }
+
+type tcpSession struct {
+	preface []byte
+	target  netip.AddrPort
+}
+
+// Probe implements Session.
+func (s tcpSession) Probe(ctx context.Context, _ bool) error {
+	conn, err := dial(ctx, s.target, s.preface)
 	if err != nil {
 		return err
 	}
 	return conn.Close()
 }
 
-type httpProber struct {
-	path string
-	tls  *tls.Config // nil is plain HTTP
-}
+// Close implements Session; nothing is kept.
+func (tcpSession) Close() {}
 
-// maxAnswer bounds what is read of an answer, header and body, in bytes.
-const maxAnswer = 64 << 10
-
-func (p *httpProber) Probe(ctx context.Context, target netip.AddrPort) error {
-	host := netip.AddrPortFrom(target.Addr().WithZone(""), target.Port()) // RFC 6874, section 4
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host.String()+p.path, nil)
-	if err != nil {
-		return err
-	}
-	req.Close = true
-	req.Header.Set("User-Agent", "kshalb")
-
-	conn, err := dial(ctx, target)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	// A deadline in the past ends whatever is blocked on the connection.
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-	stream := conn
-	if p.tls != nil {
-		if stream, err = p.handshake(ctx, conn, target); err != nil {
-			return err
-		}
-	}
-	if err := req.Write(stream); err != nil {
-		return err
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(stream, maxAnswer)), req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	return p.judge(resp)
-}
-
-func (p *httpProber) handshake(ctx context.Context, conn net.Conn, target netip.AddrPort) (net.Conn, error) {
-	config := p.tls.Clone()
-	if config.ServerName == "" {
-		config.ServerName = target.Addr().WithZone("").String()
-	}
-	stream := tls.Client(conn, config)
-	return stream, stream.HandshakeContext(ctx)
-}
-
-// judge takes the status for the verdict; the body only explains it.
-func (p *httpProber) judge(resp *http.Response) error {
-	if resp.StatusCode == http.StatusOK {
-		return nil
-	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // as much as has come
-	if line := telling(body); line != "" {
-		return fmt.Errorf("status %d from %s: %s", resp.StatusCode, p.path, line)
-	}
-	return fmt.Errorf("status %d from %s", resp.StatusCode, p.path)
-}
-
-// telling is the line of a body that says most: the first that names a failed
-// check the way of k8s.io/apiserver's healthz ("[-]etcd failed: ..."), or else
-// the first one. It has at most 80 printable characters.
-func telling(body []byte) string {
-	var first string
-	for line := range bytes.Lines(body) {
-		text := printable(string(line), 80)
-		if strings.HasPrefix(text, "[-]") {
-			return text
-		}
-		if first == "" {
-			first = text
-		}
-	}
-	return first
-}
-
-// printable is a text from outside that logs can bear: at most so many
-// characters, none of which moves a terminal.
-func printable(text string, most int) string {
-	runes := []rune(strings.TrimSpace(text))
-	runes = runes[:min(len(runes), most)]
-	for i, r := range runes {
-		if !unicode.IsPrint(r) {
-			runes[i] = '?'
-		}
-	}
-	return strings.TrimSpace(string(runes))
-}
-
-func dial(ctx context.Context, target netip.AddrPort) (net.Conn, error) {
+// dial connects and says the preface.
+func dial(ctx context.Context, target netip.AddrPort, preface []byte) (net.Conn, error) {
 	var d net.Dialer
-	return d.DialContext(ctx, "tcp", target.String())
+	conn, err := d.DialContext(ctx, "tcp", target.String())
+	if err != nil || len(preface) == 0 {
+		return conn, err
+	}
+	if _, err := conn.Write(preface); err != nil { // a few bytes: they never block
+		_ = conn.Close()
+		return nil, fmt.Errorf("write the preface: %w", err)
+	}
+	return conn, nil
 }

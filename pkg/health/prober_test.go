@@ -33,7 +33,7 @@ func server(t *testing.T) *httptest.Server {
 		})
 	}
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet || r.Header.Get("User-Agent") != "kshalb" || !r.Close || r.TLS != nil && r.TLS.ServerName != "" {
+		if r.Method != http.MethodGet || r.Header.Get("User-Agent") != "kshalb" || r.TLS != nil && r.TLS.ServerName != "" {
 			w.WriteHeader(http.StatusBadRequest)
 		}
 		_, _ = io.WriteString(w, "ok")
@@ -67,6 +67,17 @@ func pool(certs ...*x509.Certificate) *x509.CertPool {
 	return p
 }
 
+func https(path string, cas *x509.CertPool, name string) Prober {
+	return HTTP(HTTPOptions{Path: path, TLS: &TLSOptions{ServerName: name, Roots: func() *x509.CertPool { return cas }}})
+}
+
+// once asks a target in a session of its own.
+func once(ctx context.Context, p Prober, target netip.AddrPort) error {
+	s := p.Open(target)
+	defer s.Close()
+	return s.Probe(ctx, true)
+}
+
 func TestProbers(t *testing.T) {
 	plain, secure, stale := server(t), server(t), server(t)
 	plain.Start()
@@ -82,27 +93,27 @@ func TestProbers(t *testing.T) {
 		server *httptest.Server
 		want   string // the reason; "" is success
 	}{
-		{"tcp", TCP(), plain, ""},
-		{"http", HTTP("/readyz"), plain, ""},
-		{"query", HTTP("/readyz?verbose"), plain, ""},
-		{"https", HTTPS("/readyz", right, ""), secure, ""},
-		{"https by name", HTTPS("/empty", right, "example.com"), secure, "status 404 from /empty"},
-		{"https unverified", HTTPS("/readyz", nil, ""), stale, ""},
-		{"wrong CA", HTTPS("/readyz", wrong, ""), secure, "certificate signed by unknown authority"},
-		{"wrong name", HTTPS("/readyz", right, "kubernetes"), secure, "certificate is not for kubernetes"},
-		{"expired", HTTPS("/readyz", wrong, ""), stale, "certificate has expired or is not yet valid"},
-		{"http to https", HTTP("/readyz"), secure, "status 400 from /readyz: Client sent an HTTP request to an HTTPS server."},
-		{"https to http", HTTPS("/readyz", nil, ""), plain, "answer is not TLS"},
-		{"503", HTTPS("/503", right, ""), secure, "status 503 from /503: [-]etcd failed: reason withheld"},
-		{"redirect", HTTPS("/redirect", right, ""), secure, `status 302 from /redirect: <a href="/readyz">Found</a>.`},
-		{"huge", HTTPS("/huge", right, ""), secure, "status 500 from /huge: " + strings.TrimSpace(strings.Repeat("big ", 20))},
-		{"rude", HTTP("/rude"), plain, "status 500 from /rude: ?[2Jgone?"},
-		{"long", HTTP("/long"), plain, "status 500 from /long: " + strings.Repeat("é", 80)},
+		{"tcp", TCP(nil), plain, ""},
+		{"http", HTTP(HTTPOptions{Path: "/readyz"}), plain, ""},
+		{"query", HTTP(HTTPOptions{Path: "/readyz?verbose"}), plain, ""},
+		{"https", https("/readyz", right, ""), secure, ""},
+		{"https by name", https("/empty", right, "example.com"), secure, "status 404 from /empty"},
+		{"https unverified", https("/readyz", nil, ""), stale, ""},
+		{"wrong CA", https("/readyz", wrong, ""), secure, "certificate signed by unknown authority"},
+		{"wrong name", https("/readyz", right, "kubernetes"), secure, "certificate is not for kubernetes"},
+		{"expired", https("/readyz", wrong, ""), stale, "certificate has expired or is not yet valid"},
+		{"http to https", HTTP(HTTPOptions{Path: "/readyz"}), secure, "status 400 from /readyz: Client sent an HTTP request to an HTTPS server."},
+		{"https to http", https("/readyz", nil, ""), plain, "answer is not TLS"},
+		{"503", https("/503", right, ""), secure, "status 503 from /503: [-]etcd failed: reason withheld"},
+		{"redirect", https("/redirect", right, ""), secure, `status 302 from /redirect: <a href="/readyz">Found</a>.`},
+		{"huge", https("/huge", right, ""), secure, "status 500 from /huge: " + strings.TrimSpace(strings.Repeat("big ", 20))},
+		{"rude", HTTP(HTTPOptions{Path: "/rude"}), plain, "status 500 from /rude: ?[2Jgone?"},
+		{"long", HTTP(HTTPOptions{Path: "/long"}), plain, "status 500 from /long: " + strings.Repeat("é", 80)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			err := tt.prober.Probe(ctx, address(tt.server))
+			err := once(ctx, tt.prober, address(tt.server))
 			got := ""
 			if err != nil {
 				got = reason(err, time.Minute)
@@ -115,9 +126,8 @@ func TestProbers(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
-	plain, secure := server(t), server(t)
+	plain := server(t)
 	plain.Start()
-	secure.StartTLS()
 	silent, _ := listen(t, nil)
 	half, _ := listen(t, func(c *net.TCPConn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nServer: ")
@@ -127,17 +137,16 @@ func TestTimeout(t *testing.T) {
 		prober Prober
 		target netip.AddrPort
 	}{
-		"no answer":      {HTTP("/hang"), address(plain)},
-		"no TLS answer":  {HTTPS("/hang", nil, ""), address(secure)},
-		"no handshake":   {HTTPS("/readyz", nil, ""), silent},
-		"nobody accepts": {HTTP("/readyz"), silent},
-		"half an answer": {HTTP("/readyz"), half},
+		"no answer":      {HTTP(HTTPOptions{Path: "/hang"}), address(plain)},
+		"no handshake":   {https("/readyz", nil, ""), silent},
+		"nobody accepts": {HTTP(HTTPOptions{Path: "/readyz"}), silent},
+		"half an answer": {HTTP(HTTPOptions{Path: "/readyz"}), half},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const timeout = 50 * time.Millisecond
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()
-			err := tt.prober.Probe(ctx, tt.target)
+			err := once(ctx, tt.prober, tt.target)
 			if err == nil || reason(err, timeout) != "timeout after 50ms" {
 				t.Errorf("error %v", err)
 			}
@@ -166,15 +175,15 @@ func TestBroken(t *testing.T) {
 		target netip.AddrPort
 		want   string
 	}{
-		{"tcp refused", TCP(), refused, "connection refused"},
-		{"https refused", HTTPS("/readyz", nil, ""), refused, "connection refused"},
-		{"closed", HTTP("/readyz"), closing, "connection closed before the answer"},
-		{"closed in the handshake", HTTPS("/readyz", nil, ""), closing, "connection closed before the answer"},
-		{"reset", HTTP("/readyz"), resetting, "connection reset by peer"},
-		{"not HTTP", HTTP("/readyz"), odd, `malformed HTTP response "SSH-2.0-OpenSSH"`},
+		{"tcp refused", TCP(nil), refused, "connection refused"},
+		{"https refused", https("/readyz", nil, ""), refused, "connection refused"},
+		{"closed", HTTP(HTTPOptions{Path: "/readyz"}), closing, "connection closed before the answer"},
+		{"closed in the handshake", https("/readyz", nil, ""), closing, "connection closed before the answer"},
+		{"reset", HTTP(HTTPOptions{Path: "/readyz"}), resetting, "connection reset by peer"},
+		{"not HTTP", HTTP(HTTPOptions{Path: "/readyz"}), odd, `malformed HTTP response "SSH-2.0-OpenSSH"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			err := tt.prober.Probe(t.Context(), tt.target)
+			err := once(t.Context(), tt.prober, tt.target)
 			if err == nil || reason(err, time.Second) != tt.want {
 				t.Errorf("error %v, want %s", err, tt.want)
 			}
@@ -189,7 +198,7 @@ func TestTCPClose(t *testing.T) {
 		_, err := c.Read(make([]byte, 1))
 		end <- err
 	})
-	if err := TCP().Probe(t.Context(), target); err != nil {
+	if err := once(t.Context(), TCP(nil), target); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-end; !errors.Is(err, io.EOF) {

@@ -10,29 +10,24 @@ type State int
 
 // The states of a target.
 const (
-	Unknown State = iota // no probe has ended yet
-	Up
-	Down
+	Unknown  State = iota // no probe has ended yet
+	Up                    // it serves
+	Suspect               // it was up, and something speaks against it
+	Draining              // it answers, and asks for no new connections
+	Down                  // it does not answer
 )
 
-// String is "unknown", "up" or "down".
-func (s State) String() string {
-	switch s {
-	case Up:
-		return "up"
-	case Down:
-		return "down"
-	default:
-		return "unknown"
-	}
-}
+var stateNames = [...]string{"unknown", "up", "suspect", "draining", "down"}
+
+// String is "unknown", "up", "suspect", "draining" or "down".
+func (s State) String() string { return stateNames[s] }
 
 // Transition is one change of a target's state.
 type Transition struct {
 	Target   netip.AddrPort
 	From, To State     // never equal; To is never Unknown
 	Reason   string    // why, in one short line
-	At       time.Time // the end of the probe that decided; has a monotonic reading
+	At       time.Time // when that was found out; has a monotonic reading
 }
 
 // Status is what a Checker knows of one target.
@@ -44,28 +39,12 @@ type Status struct {
 	LastProbe time.Duration // how long the last probe took; 0 before the first has ended
 }
 
-// tally counts results in a row and decides when they change the state. It is
-// pure: no clock, no lock. Rise and fall are at least 1.
-type tally struct {
-	rise, fall int
-	state      State
-	against    int // results in a row that speak against the state
-}
-
-// add counts one result and tells whether it changed the state.
-func (t *tally) add(ok bool) bool {
-	to, need := Down, t.fall
-	if ok {
-		to, need = Up, t.rise
-	}
-	if to == t.state {
-		t.against = 0
-		return false
-	}
-	t.against++
-	if t.state != Unknown && t.against < need {
-		return false
-	}
-	t.state, t.against = to, 0
-	return true
+// Evidence is what somebody else found out against a target: one who could not
+// connect to it, say.
+type Evidence struct {
+	Reason string
+	// Provocable says that a client can have caused it. Such evidence that a probe
+	// refutes is not listened to again for 10 s, so that one bad client can't keep
+	// a target under suspicion.
+	Provocable bool
 }

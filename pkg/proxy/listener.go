@@ -306,6 +306,16 @@ func (l *Listener) reset(what message) int {
 	return l.loops.tell(what)
 }
 
+// Received returns how many bytes have come from a backend and were passed on, on
+// all connections so far, those of other listeners of the same name too.
+func (l *Listener) Received(b netip.AddrPort) uint64 {
+	m := l.pool.member(b)
+	if m == nil {
+		return 0
+	}
+	return l.statsOf(m).received()
+}
+
 // Status returns the listener's state now; backends are in the pool's order.
 func (l *Listener) Status() Status {
 	s := Status{Active: l.live.Load()}

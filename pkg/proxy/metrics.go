@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // result is what became of one attempt to connect to a backend.
@@ -100,6 +101,14 @@ type backendStats struct {
 
 	active  atomic.Int64
 	relayed atomic.Uint64
+}
+
+func (s *backendStats) received() uint64 {
+	var counter dto.Metric
+	if err := s.out.Write(&counter); err != nil {
+		return 0 // it never fails: it copies a number
+	}
+	return uint64(counter.GetCounter().GetValue())
 }
 
 func (m *Metrics) backend(listener string, backend netip.AddrPort) *backendStats {

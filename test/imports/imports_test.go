@@ -20,7 +20,7 @@ const (
 
 // driven are libraries whose types stay inside the files that drive them.
 var driven = map[string][]string{
-	"github.com/hashicorp/memberlist": {"pkg/election/gossip.go", "pkg/election/gossip_meta.go", "pkg/election/gossip_transport.go", "pkg/election/keyring.go"},
+	"github.com/hashicorp/memberlist": {"pkg/election/gossip.go", "pkg/election/gossip_door.go", "pkg/election/gossip_lobby.go", "pkg/election/gossip_meta.go", "pkg/election/gossip_transport.go", "pkg/election/keyring.go"},
 	"github.com/vishvananda/netlink":  {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go"},
 	"github.com/vishvananda/netns":    {"internal/lab/*.go"},
 	"github.com/google/nftables":      {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "bench/relay/dnat_linux.go"},
@@ -33,6 +33,7 @@ var driven = map[string][]string{
 	"go.yaml.in/yaml":                 {"internal/config/*.go"},
 	"github.com/pires/go-proxyproto":  {"pkg/proxy/proxyproto.go"},
 	"github.com/spf13/cobra":          {"cmd/kshalb/*.go"},
+	"github.com/miekg/dns":            {"internal/discovery/dns.go"},
 }
 
 // TestArrows: a package of pkg/ imports no other package of this module, only

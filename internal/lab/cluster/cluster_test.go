@@ -52,7 +52,7 @@ func TestOptionsStandInTheConfigs(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := cfg.Listeners[0]
-	if cfg.Election.Lease != time.Second || l.Backends[0].String() != "127.0.0.1:6443" || l.Check.Interval != 100*time.Millisecond {
+	if cfg.Election.Lease != time.Second || l.Backends[0].Address.String() != "127.0.0.1:6443" || l.Check.Interval != 100*time.Millisecond {
 		t.Errorf("%+v", cfg)
 	}
 }
