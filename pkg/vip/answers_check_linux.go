@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -16,9 +17,16 @@ import (
 // addresses: err is what makes it impossible, with what to do; warnings are what
 // may be in the way, or stop somebody. It changes nothing.
 func CheckAnswers(backends []netip.Addr) (warnings []string, err error) {
+	own, err := dump(func() ([]address, error) { return listAddresses(unix.AF_UNSPEC) })
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
 	var errs []error
 	for _, b := range backends {
-		warning, err := checkAnswersOf(b.Unmap())
+		b = b.Unmap().WithZone("")
+		// The route alone does not tell: there is none while an interface has no carrier.
+		here := slices.ContainsFunc(own, func(a address) bool { return a.local == b })
+		warning, err := checkAnswersOf(b, here)
 		if warning != "" {
 			warnings = append(warnings, warning)
 		}
@@ -27,16 +35,17 @@ func CheckAnswers(backends []netip.Addr) (warnings []string, err error) {
 	return warnings, errors.Join(errs...)
 }
 
-func checkAnswersOf(b netip.Addr) (warning string, err error) {
-	routes, err := netlink.RouteGet(b.WithZone("").AsSlice())
-	if err != nil || len(routes) == 0 {
+func checkAnswersOf(b netip.Addr, here bool) (warning string, err error) {
+	routes, err := netlink.RouteGet(b.AsSlice())
+	here = here || err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL
+	switch {
+	case here:
+		return "", fmt.Errorf("speak to backend %s with clients' addresses: it is this host itself, whose answers leave for the clients directly:"+
+			" take it out of this host's backends, or let backends see this host's address (source: node)", b)
+	case err != nil || len(routes) == 0:
 		return fmt.Sprintf("there is no route to backend %s now (%v): whether its answers will come back cannot be told", b, err), nil
 	}
 	r := routes[0]
-	if r.Type == unix.RTN_LOCAL {
-		return "", fmt.Errorf("speak to backend %s with clients' addresses: it is this host itself, whose answers leave for the clients directly:"+
-			" take it out of this host's backends, or let backends see this host's address (source: node)", b)
-	}
 	if b.Is4() {
 		if err := checkMarks(b, r.LinkIndex); err != nil {
 			return "", err

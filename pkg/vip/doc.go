@@ -45,7 +45,8 @@
 //  6. Only what is marked as ours is touched. An address is ours by its
 //     [Proto], or, on kernels older than 5.18, which do not keep it, by label,
 //     prefix and lifetimes together (IPv4 only); a table by its name: [TablePrefix]
-//     begins it, or it is [FencePrefix]. The VIP is always a /32 or /128, so it is never the primary or the
+//     begins it, or it is [FencePrefix] or [AnswersTable]; routes and routing
+//     rules by their table, [AnswersRoutes], and [Proto]. The VIP is always a /32 or /128, so it is never the primary or the
 //     secondary of another address. When somebody else has put the address on
 //     this host, taking it fails with [ErrForeign] and theirs stays as it is.
 //  7. It is where it belongs: whoever hears the kernel tell of a change ([Watch])
@@ -78,6 +79,10 @@
 // between these and the kernel; the *_linux.go files drive one kernel interface
 // each. A further kind of announcement, such as a routing protocol's, is one more
 // announcer in the list that host_linux.go makes.
+//
+// answers*_linux.go have no VIP: [KeepAnswers] is for a proxy that speaks to
+// backends with its clients' addresses. They are here since this is where packet
+// rules and routes are made, and cleaned up ([Cleanup]).
 //
 // # What it never does
 //

@@ -1,6 +1,7 @@
 package paths
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -65,8 +66,31 @@ func newBetween(t *testing.T) *between {
 		must(t, err)
 		t.Cleanup(func() { ln.Close() })
 		b.accepts[s.host.Addr()] = ln
+		b.carrier(s)
 	}
 	return b
+}
+
+// carrier waits until the cable of a family carries something: after a second at
+// times, and a balancer does not wait so long.
+func (b *between) carrier(s side) {
+	b.Helper()
+	ctx := labtest.Context(b.T, limit)
+	for {
+		soon, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+		there, err := b.balancer.DialContext(soon, "tcp", at(s.host, backPort))
+		if err == nil {
+			cancel()
+			defer there.Close()
+			break
+		}
+		<-soon.Done()
+		cancel()
+		must(b.T, context.Cause(ctx))
+	}
+	here, err := b.accepts[s.host.Addr()].Accept()
+	must(b.T, err)
+	here.Close()
 }
 
 // cable is between the balancer and the backend.
