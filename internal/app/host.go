@@ -27,14 +27,15 @@ var needed = []struct {
 // addresses, if there are such; what is in the way is said.
 func (a *App) keepAnswers() error {
 	var backends []netip.Addr
+	transparent := false
 	for _, s := range a.services {
-		if s.cfg.Transparent {
+		if transparent = transparent || s.cfg.Transparent; s.cfg.Transparent {
 			for _, b := range s.targets.list() {
 				backends = append(backends, b.Address.Addr())
 			}
 		}
 	}
-	if len(backends) == 0 {
+	if !transparent {
 		return nil
 	}
 	warnings, err := vip.CheckAnswers(backends)

@@ -56,6 +56,7 @@ func newService(cfg config.Listener, book *orders.Book, loops *proxy.Loops, m me
 		Name: cfg.Name, Bind: cfg.Bind, FreeBind: cfg.VIP != "",
 		Timeouts:       proxy.Timeouts(cfg.Timeouts),
 		MaxConnections: cfg.Limits.Connections, Allow: cfg.Allow,
+		Rebalance:     proxy.Rebalance(cfg.Rebalance),
 		ProxyProtocol: cfg.ProxyProtocol, Advertised: cfg.Address, Transparent: cfg.Transparent,
 	}
 	if cfg.Check.Passive {
