@@ -12,14 +12,9 @@ import (
 // whole.
 const buckets = 4096
 
-// bucketOf returns the group of a client: the same one on every node. Of an IPv6
-// address the first 64 bits count, as a host may have many with the same ones
-// (RFC 8981).
+// bucketOf returns the group of a client: the same one on every node.
 func bucketOf(client netip.Addr) uint16 {
-	b := client.Unmap().As16()
-	if client.Unmap().Is6() {
-		clear(b[8:])
-	}
+	b := sourceOf(client).As16()
 	return uint16(xxhash.Sum64(b[:]) % buckets)
 }
 
