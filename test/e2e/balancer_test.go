@@ -105,6 +105,9 @@ func (r *rival) start(p *controlPlane, m *cluster.Master) error {
 			return err
 		}
 	}
+	if err := os.Chmod(path("check_apiserver.sh"), 0o700); err != nil {
+		return err
+	}
 	if _, err := m.Host.Start(lab.Spec{Name: "haproxy", Path: r.haproxy, Args: []string{"-db", "-f", path("haproxy.cfg")}}); err != nil {
 		return err
 	}
@@ -119,7 +122,7 @@ func fill(path, text string, data any) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o700)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
