@@ -43,6 +43,7 @@ type conn struct {
 	queued     bool  // there is more to do without an event
 	answered   bool  // the backend has sent something
 	unsaid     uint8 // bytes for the backend that are ours: who its client is
+	again      bool  // it is to have another backend, after the events that are there
 	dismissed  bool  // sent away, see dismiss; its backend's load is without it
 }
 

@@ -30,11 +30,12 @@ func (lp *loop) told(c *conn, side int, events uint32) {
 	l.writable = l.writable || events&unix.EPOLLOUT != 0
 	l.careful = l.careful || events&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLHUP) != 0
 	switch {
+	case c.again && side == backendSide:
+	case failed && side == backendSide:
+		lp.lastWords(c, side)
+		lp.backendGone(c)
 	case failed:
 		lp.lastWords(c, side)
-		if side == backendSide && c.phase == relaying && !c.answered && !c.dismissed {
-			c.from.l.accuse(c.target, Evidence{Reason: "reset before the first byte", Provocable: true})
-		}
 		lp.reset(c)
 	case c.phase != relaying:
 	case c.bulk():
@@ -63,12 +64,19 @@ func (lp *loop) lastWords(c *conn, side int) {
 // pump moves what can be moved, both ways, and ends what has ended. It returns
 // how many bytes it moved.
 func (lp *loop) pump(c *conn) (moved int) {
+	if c.again {
+		return 0
+	}
 	done, again := 0, false
 	for side := range c.flows {
 		if !c.flows[side].done {
 			n, v := lp.move(&c.flows[side], &c.legs[side], &c.legs[1-side])
 			lp.count(c, side, n)
 			moved += n
+			if v == failed && lp.blamed == &c.legs[backendSide] {
+				lp.backendGone(c)
+				return moved
+			}
 			if v == failed {
 				lp.reset(c)
 				return moved
@@ -80,6 +88,9 @@ func (lp *loop) pump(c *conn) (moved int) {
 		}
 	}
 	switch {
+	case c.flows[backendSide].done && c.flows[clientSide].hello.state == heard && c.mute():
+		lp.afresh(c) // it stops, and had taken one more client before
+		return moved
 	case done == 2:
 		lp.end(c, lp.closeLeg) // sends the FIN that is missing
 	case done == 1 && !c.half:
@@ -113,7 +124,10 @@ func (lp *loop) count(c *conn, side, n int) {
 	case side == clientSide:
 		c.stats.in.Add(float64(c.unaddressed(n)))
 	default:
-		c.answered = true
+		if !c.answered {
+			c.answered = true
+			lp.forget(&c.flows[clientSide])
+		}
 		c.stats.out.Add(float64(n))
 	}
 }
@@ -170,7 +184,7 @@ func (lp *loop) resetThose(reply chan<- int, meant func(*conn) bool) {
 func (lp *loop) elsewhere(l *Listener, m *member) {
 	lp.conns.each(func(c *conn) {
 		if c.from.l == l && c.phase == connecting && c.target == m {
-			lp.retry(c, unix.ECONNABORTED)
+			lp.afresh(c)
 		}
 	})
 }
@@ -185,6 +199,7 @@ func (lp *loop) end(c *conn, how func(*conn, int)) {
 	how(c, clientSide)
 	how(c, backendSide)
 	for i := range c.flows {
+		lp.forget(&c.flows[i])
 		lp.empty(&c.flows[i])
 	}
 	if c.phase == relaying {
