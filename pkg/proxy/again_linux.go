@@ -6,7 +6,7 @@ import "golang.org/x/sys/unix"
 // said can be said to another one.
 func (c *conn) mute() bool {
 	return c.phase == relaying && !c.answered && !c.dismissed && c.flows[backendSide].pending == 0 &&
-		c.flows[clientSide].hello.again() && !c.flows[clientSide].ended
+		c.hello.again() && !c.flows[clientSide].ended
 }
 
 // backendGone ends c, whose backend has reset it, unless another one can take over.
@@ -38,25 +38,24 @@ func (lp *loop) startOver(c *conn) {
 		}
 		c.stats.active.Add(-1)
 		c.phase, c.half, c.still, c.unsaid = connecting, false, stillness{}, 0
-		said := c.flows[clientSide].hello
 		for i := range c.flows {
 			lp.empty(&c.flows[i])
 		}
-		c.flows = [2]flow{clientSide: {hello: said}}
+		c.flows = [2]flow{}
 	}
 	lp.retry(c, unix.ECONNABORTED) // nothing new against the backend
 }
 
 // repeat has the backend told what the client has said to an earlier one.
 func (lp *loop) repeat(c *conn) {
-	f := &c.flows[clientSide]
-	if f.hello.bytes == nil {
+	if c.hello.bytes == nil {
 		return
 	}
+	f := &c.flows[clientSide]
 	if f.block == nil {
 		f.block = lp.takeBlock()
 		f.off, f.pending = 0, 0
 	}
-	n := copy(f.block[f.pending:], f.hello.bytes[:f.hello.size])
+	n := copy(f.block[f.pending:], c.hello.bytes[:c.hello.size])
 	f.pending += int32(n)
 }

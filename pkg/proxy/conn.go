@@ -26,6 +26,7 @@ type conn struct {
 	timer timer // of connect, then of still; its id is the place in the slab
 	legs  [2]leg
 	flows [2]flow
+	hello hello // of the client
 
 	from    *acceptor
 	source  *source       // whose it is, where that is counted

@@ -56,8 +56,7 @@ func (lp *loop) later(c *conn) {
 // lastWords passes on what came before a RST, as far as it can go at once.
 func (lp *loop) lastWords(c *conn, side int) {
 	if c.phase == relaying && !c.flows[side].done {
-		n, _ := lp.move(&c.flows[side], &c.legs[side], &c.legs[1-side])
-		lp.count(c, side, n)
+		lp.moveFrom(c, side)
 	}
 }
 
@@ -70,8 +69,7 @@ func (lp *loop) pump(c *conn) (moved int) {
 	done, again := 0, false
 	for side := range c.flows {
 		if !c.flows[side].done {
-			n, v := lp.move(&c.flows[side], &c.legs[side], &c.legs[1-side])
-			lp.count(c, side, n)
+			n, v := lp.moveFrom(c, side)
 			moved += n
 			if v == failed && lp.blamed == &c.legs[backendSide] {
 				lp.backendGone(c)
@@ -88,7 +86,7 @@ func (lp *loop) pump(c *conn) (moved int) {
 		}
 	}
 	switch {
-	case c.flows[backendSide].done && c.flows[clientSide].hello.state == heard && c.mute():
+	case c.flows[backendSide].done && c.hello.state == heard && c.mute():
 		lp.afresh(c) // it stops, and had taken one more client before
 		return moved
 	case done == 2:
@@ -100,6 +98,17 @@ func (lp *loop) pump(c *conn) (moved int) {
 		lp.later(c)
 	}
 	return moved
+}
+
+// moveFrom moves what one side has sent.
+func (lp *loop) moveFrom(c *conn, side int) (n int, v verdict) {
+	lp.hello = nil
+	if side == clientSide {
+		lp.hello = &c.hello
+	}
+	n, v = lp.move(&c.flows[side], &c.legs[side], &c.legs[1-side])
+	lp.count(c, side, n)
+	return n, v
 }
 
 // halfClose passes on the end of the one direction that has ended.
@@ -126,7 +135,7 @@ func (lp *loop) count(c *conn, side, n int) {
 	default:
 		if !c.answered {
 			c.answered = true
-			lp.forget(&c.flows[clientSide])
+			lp.forget(&c.hello)
 		}
 		c.stats.out.Add(float64(n))
 	}
@@ -198,8 +207,8 @@ func (lp *loop) end(c *conn, how func(*conn, int)) {
 	lp.wheel.stop(&c.timer)
 	how(c, clientSide)
 	how(c, backendSide)
+	lp.forget(&c.hello)
 	for i := range c.flows {
-		lp.forget(&c.flows[i])
 		lp.empty(&c.flows[i])
 	}
 	if c.phase == relaying {

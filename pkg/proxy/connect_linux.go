@@ -106,7 +106,6 @@ func (lp *loop) attach(c *conn) {
 	c.stats.active.Add(1)
 	l.metrics.connect.Observe((lp.kernel.now() - c.started).Seconds())
 	lp.limit(c, l.cfg.Timeouts.Idle)
-	c.flows[backendSide].hello.state = lost // what a backend says is never said again
 	if !lp.introduce(c) {
 		lp.reset(c)
 		return

@@ -32,7 +32,6 @@ type flow struct {
 	block   *block
 	pending int32 // bytes that were read and not yet written: in block, else in pipe
 	off     int32 // where they begin in block
-	hello   hello // of the client's direction
 	bulk    bool  // the last read filled its buffer
 	ended   bool  // src had its FIN
 	done    bool  // and all before it was written
@@ -49,7 +48,8 @@ const (
 
 // mover moves bytes from one leg to another. It belongs to one loop.
 type mover struct {
-	blamed    *leg // whose failure the last move met
+	hello     *hello // what is read is kept here, too; nil: not so
+	blamed    *leg   // whose failure the last move met
 	transport transport
 	lender    interface {
 		take() *pipe // nil: copy
@@ -118,7 +118,7 @@ func (m *mover) fill(f *flow, src, dst *leg) (n int, ok bool) {
 		f.ended = true
 		return 0, true
 	}
-	m.hear(f, m.buf[:n])
+	m.hear(m.buf[:n])
 	f.bulk = n == small
 	if !f.bulk && !src.careful {
 		src.readable = false // what comes from now on is an event
@@ -140,7 +140,7 @@ func (m *mover) spliceIn(f *flow, src *leg) (filled, ok bool) {
 	n, errno := m.transport.splice(src.fd, f.pipe.w, f.pipe.size)
 	switch {
 	case errno == 0:
-		m.forget(f)
+		m.forget(m.hello)
 		f.pending, f.bulk = int32(n), n >= small
 		return n > 0, true
 	case errno == unix.EAGAIN && !src.careful:
@@ -198,18 +198,21 @@ func (m *mover) flush(f *flow, dst *leg) (n int, ok bool) {
 }
 
 // hear keeps what was read as long as it may have to be said again.
-func (m *mover) hear(f *flow, p []byte) {
-	if f.hello.again() && !f.hello.add(p, m.takeBlock) {
-		m.forget(f)
+func (m *mover) hear(p []byte) {
+	if m.hello != nil && m.hello.again() && !m.hello.add(p, m.takeBlock) {
+		m.forget(m.hello)
 	}
 }
 
 // forget ends that: it will not be said again.
-func (m *mover) forget(f *flow) {
-	f.hello.state = lost
-	if f.hello.bytes != nil {
-		m.putBlock(f.hello.bytes)
-		f.hello.bytes = nil
+func (m *mover) forget(h *hello) {
+	if h == nil {
+		return
+	}
+	h.state = lost
+	if h.bytes != nil {
+		m.putBlock(h.bytes)
+		h.bytes = nil
 	}
 }
 
