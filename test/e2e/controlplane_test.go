@@ -38,7 +38,6 @@ func program(t *testing.T, variable string) string {
 // ones are: each apiserver talks to the etcd beside it.
 type controlPlane struct {
 	*cluster.Cluster
-	balancer balancer
 
 	etcd, apiserver string
 	running         map[string]*lab.Process // the apiserver of each master
@@ -48,14 +47,18 @@ type controlPlane struct {
 // about 20 s.
 const startup = 3 * time.Minute
 
+// start starts a control plane with kshalb in front of it.
 func start(t *testing.T) *controlPlane {
 	t.Helper()
-	return startWith(t, ours{})
+	p := startWithout(t)
+	must(t, p.startBalancer(labtest.Context(t, startup), ours{}))
+	return p
 }
 
-func startWith(t *testing.T, b balancer) *controlPlane {
+// startWithout starts one with nothing in front of it.
+func startWithout(t *testing.T) *controlPlane {
 	t.Helper()
-	p := &controlPlane{balancer: b, etcd: program(t, "KSHALB_E2E_ETCD"), apiserver: program(t, "KSHALB_E2E_APISERVER"), running: make(map[string]*lab.Process)}
+	p := &controlPlane{etcd: program(t, "KSHALB_E2E_ETCD"), apiserver: program(t, "KSHALB_E2E_APISERVER"), running: make(map[string]*lab.Process)}
 	var err error
 	p.Cluster, err = cluster.New(labtest.New(t), kshalb)
 	must(t, err)
@@ -76,10 +79,6 @@ func startWith(t *testing.T, b balancer) *controlPlane {
 	for _, m := range others {
 		must(t, p.waitAPI(ctx, m))
 	}
-	for _, m := range p.Masters {
-		must(t, b.start(p, m))
-	}
-	must(t, p.restored(ctx))
 	return p
 }
 
