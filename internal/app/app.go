@@ -219,7 +219,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, a.answers.run()) }()
 	defer context.AfterFunc(ctx, func() { a.stopping.Store(true) })()
 	defer spareProcessors(a.opts.Loops)()
-	a.checkFiles()
+	a.tellBudget()
 	a.log.Info("kshalb is running", "version", a.opts.Version, "node", a.self.Name, "witness", a.self.Witness,
 		"vips", len(a.floats), "listeners", len(a.services))
 	return runTasks(ctx, a.tasks(server), a.log)

@@ -54,8 +54,8 @@ func newService(cfg config.Listener, book *orders.Book, loops *proxy.Loops, m me
 	s.checker.SetStandby(cfg.VIP != "")
 	serve := proxy.Config{
 		Name: cfg.Name, Bind: cfg.Bind, FreeBind: cfg.VIP != "",
-		Timeouts:       proxy.Timeouts(cfg.Timeouts),
-		MaxConnections: cfg.Limits.Connections, Allow: cfg.Allow,
+		Timeouts: proxy.Timeouts(cfg.Timeouts),
+		Limiter:  proxy.NewLimiter(proxy.Limits(cfg.Limits)), Allow: cfg.Allow,
 		Rebalance:     proxy.Rebalance(cfg.Rebalance),
 		ProxyProtocol: cfg.ProxyProtocol, Advertised: cfg.Address, Transparent: cfg.Transparent,
 	}

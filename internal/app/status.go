@@ -130,7 +130,7 @@ func (f *float) addStatus(v *status.VIP) {
 }
 
 func (s *service) status() status.Listener {
-	l := status.Listener{Name: s.cfg.Name, Address: s.cfg.Address.String(), Bind: s.listener.Addr().String()}
+	l := status.Listener{Name: s.cfg.Name, Address: s.cfg.Address.String(), Bind: s.listener.Addr().String(), Balance: s.cfg.Balance}
 	if s.shares.Load() {
 		l.Bind = s.beside.Addr().String()
 	}
@@ -151,6 +151,7 @@ func (s *service) status() status.Listener {
 	for _, at := range s.listeners() {
 		relayed := at.Status()
 		l.Active += relayed.Active
+		l.Refused = relayed.Refused // both count together
 		for _, b := range relayed.Backends {
 			if i, is := places[b.Backend.String()]; is {
 				l.Backends[i].Active += b.Active

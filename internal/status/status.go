@@ -66,8 +66,14 @@ type Listener struct {
 	Address  string    `json:"address"` // where clients connect
 	Bind     string    `json:"bind"`    // where the socket is
 	Active   int64     `json:"active"`  // connections now
+	Balance  string    `json:"balance,omitempty"`
+	Refused  Refused   `json:"refused,omitempty"`
 	Backends []Backend `json:"backends"`
 }
+
+// Refused is how many clients were refused since the start, by reason: no_backend,
+// all_failed, limit, per_source, rate, not_allowed.
+type Refused map[string]uint64
 
 // Backend is one target of a listener.
 type Backend struct {

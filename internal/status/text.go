@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -39,7 +42,21 @@ func (n Node) WriteText(w io.Writer, now time.Time) error {
 		}
 	}
 	n.writeOrders(t, now)
+	n.writeRefused(t)
 	return t.Flush()
+}
+
+// writeRefused says how many clients were refused.
+func (n Node) writeRefused(w io.Writer) {
+	for _, l := range n.Listeners {
+		var words []string
+		for _, why := range slices.Sorted(maps.Keys(l.Refused)) {
+			words = append(words, fmt.Sprintf("%s %d", why, l.Refused[why]))
+		}
+		if len(words) > 0 {
+			fmt.Fprintf(w, "%s has refused clients: %s\n", l.Name, strings.Join(words, ", "))
+		}
+	}
 }
 
 // writeOrders says what operators have decided about backends.

@@ -30,7 +30,7 @@ var nodes = map[string]Node{
 			{Name: "node1", Address: "192.168.0.4", Witness: true, State: "dead"},
 		},
 		Listeners: []Listener{{
-			Name: "apiserver", Address: "192.168.0.10:6443", Bind: "192.168.0.10:26443", Active: 3,
+			Name: "apiserver", Address: "192.168.0.10:6443", Bind: "192.168.0.10:26443", Active: 3, Balance: "roundrobin", Refused: Refused{"rate": 7, "no_backend": 1},
 			Backends: []Backend{
 				{Address: "192.168.0.1:6443", State: "up", Since: ago(time.Hour), Active: 2, Connections: 40213},
 				{Address: "192.168.0.2:6443", State: "up", Since: ago(90 * time.Second), Active: 1, Connections: 7},

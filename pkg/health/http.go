@@ -158,7 +158,7 @@ func (s *httpSession) ask(ctx context.Context) error {
 	if err := req.Write(s.conn); err != nil {
 		return err
 	}
-	resp, err := http.ReadResponse(s.in, req)
+	resp, err := http.ReadResponse(s.in, req) //nolint:bodyclose // its end is what keeps the connection: it is read, or the connection is closed
 	if err != nil {
 		return err
 	}

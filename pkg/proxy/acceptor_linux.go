@@ -143,28 +143,33 @@ func isPeersFault(err error) bool {
 
 // admit starts serving a client, or refuses it.
 func (lp *loop) admit(a *acceptor, fd int32) {
-	limit := int64(a.l.cfg.MaxConnections)
-	switch {
-	case !lp.allowed(a.l.cfg.Allow):
-		lp.turnAway(a.l, fd, notAllowed)
-	case a.l.live.Add(1) > limit && limit > 0:
-		a.l.live.Add(-1)
-		lp.turnAway(a.l, fd, overLimit)
-	default:
-		a.live++
-		c := lp.conns.add()
-		c.from, c.phase = a, connecting
-		if a.l.pool.cfg.Balance == Source {
-			c.bucket = bucketOf(lp.client())
-		}
-		c.legs[clientSide] = leg{fd: fd, writable: true}
-		c.legs[backendSide] = leg{fd: noFD}
-		if lp.watch(c, clientSide) != nil {
-			lp.reset(c) // the kernel has no memory for one more
-			return
-		}
-		lp.connect(c)
+	var from netip.Addr
+	if a.l.asksWho {
+		from = lp.client()
 	}
+	if !allowed(from, a.l.cfg.Allow) {
+		lp.turnAway(a.l, fd, notAllowed)
+		return
+	}
+	source, why, ok := a.l.limiter.enter(from)
+	if !ok {
+		lp.turnAway(a.l, fd, why)
+		return
+	}
+	a.l.live.Add(1)
+	a.live++
+	c := lp.conns.add()
+	c.from, c.phase, c.source = a, connecting, source
+	if a.l.pool.cfg.Balance == Source {
+		c.bucket = bucketOf(from)
+	}
+	c.legs[clientSide] = leg{fd: fd, writable: true}
+	c.legs[backendSide] = leg{fd: noFD}
+	if lp.watch(c, clientSide) != nil {
+		lp.reset(c) // the kernel has no memory for one more
+		return
+	}
+	lp.connect(c)
 }
 
 // turnAway counts first: a client that was refused finds itself counted.
@@ -180,13 +185,9 @@ func (lp *loop) refuse(c *conn, why reason) {
 	lp.reset(c)
 }
 
-// allowed looks at the client that was accepted last.
-func (lp *loop) allowed(sources []netip.Prefix) bool {
-	if len(sources) == 0 {
-		return true
-	}
-	from := lp.client()
-	return slices.ContainsFunc(sources, func(p netip.Prefix) bool { return p.Contains(from) })
+// allowed reports whether a client is among those that are served.
+func allowed(from netip.Addr, sources []netip.Prefix) bool {
+	return len(sources) == 0 || slices.ContainsFunc(sources, func(p netip.Prefix) bool { return p.Contains(from) })
 }
 
 // client is the address of the client that was accepted last, if the listener asks

@@ -46,6 +46,7 @@ type member struct {
 	address netip.AddrPort
 	load    atomic.Int64 // its connections and attempts to connect, of all listeners
 	gone    atomic.Bool  // the pool has it no more
+	luck    []float64    // for Source; see luckOf. Written before a view has the member
 
 	// What follows is the pool's, behind its lock.
 	backend Backend

@@ -102,7 +102,7 @@ func failuresCounted(t *testing.T, open opener) {
 
 func limitConnections(t *testing.T, open opener) {
 	b := newBackend(t)
-	f := open(t, proxy.Config{MaxConnections: 2}, b.addr)
+	f := open(t, proxy.Config{Limiter: proxy.NewLimiter(proxy.Limits{Connections: 2})}, b.addr)
 	client, server := f.connect(t, b)
 	f.connect(t, b)
 	refused(t, f)

@@ -28,6 +28,7 @@ type conn struct {
 	flows [2]flow
 
 	from    *acceptor
+	source  *source       // whose it is, where that is counted
 	target  *member       // the backend that is tried or relayed to; nil is none
 	stats   *backendStats // of target
 	tried   []*member     // backends that failed

@@ -194,7 +194,9 @@ func (lp *loop) end(c *conn, how func(*conn, int)) {
 		c.target.load.Add(-1)
 	}
 	a := c.from
+	source := c.source
 	lp.conns.remove(c)
+	a.l.limiter.leave(source)
 	a.l.live.Add(-1)
 	a.live--
 	lp.leave(a)

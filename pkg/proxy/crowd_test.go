@@ -131,6 +131,37 @@ func (c crowd) hear(t *testing.T) {
 	}
 }
 
+// flood sends until nobody takes any more, and returns how much was taken.
+func (c crowd) flood(t *testing.T) (sent int) {
+	t.Helper()
+	p := make([]byte, 64<<10)
+	for _, fd := range c {
+		if err := errors.Join(unix.SetNonblock(fd, true), unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, len(p))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What the relay takes meanwhile makes room again; twenty rounds without any are
+	// as good as an end.
+	for quiet := 0; quiet < 20; quiet++ {
+		for _, fd := range c {
+			n, err := uninterrupted(func() (int, error) { return unix.Write(fd, p) })
+			if err != nil && !errors.Is(err, unix.EAGAIN) {
+				t.Fatal(err)
+			}
+			if n > 0 {
+				sent += n
+				quiet = 0
+			}
+		}
+	}
+	for _, fd := range c {
+		if err := unix.SetNonblock(fd, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return sent
+}
+
 // hearReset expects a RST at each.
 func (c crowd) hearReset(t *testing.T) {
 	t.Helper()

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +37,8 @@ type Config struct {
 
 	Timeouts Timeouts
 
-	MaxConnections int            // clients at once, connecting ones too; 0 is no limit
-	Allow          []netip.Prefix // client addresses that are served; empty is everybody
+	Limiter *Limiter       // what clients may have; nil is no limit
+	Allow   []netip.Prefix // client addresses that are served; empty is everybody
 
 	// ProxyProtocol is the version of the PROXY protocol in which each connection
 	// to a backend begins by saying whose it is (haproxy.org,
@@ -100,7 +101,8 @@ type Timeouts struct {
 
 // Status is what a Listener says of itself at one moment.
 type Status struct {
-	Active   int64 // clients, connecting ones too
+	Active   int64             // clients, connecting ones too
+	Refused  map[string]uint64 // clients so far, by reason; those of other listeners of the same name too
 	Backends []BackendStatus
 }
 
@@ -125,6 +127,7 @@ type Listener struct {
 	// What its connections need, made once.
 	legOptions     []option
 	connectTimeout time.Duration
+	limiter        *Limiter
 	asksWho        bool     // the address of a client matters
 	stats          sync.Map // from *member to *backendStats
 	refused        [reasons]prometheus.Counter
@@ -154,9 +157,10 @@ func NewListener(cfg Config, pool *Pool, loops *Loops, log *slog.Logger, m *Metr
 		metrics:        m,
 		legOptions:     legOptions(cfg.Timeouts.User),
 		connectTimeout: cfg.Timeouts.Connect,
-		asksWho:        len(cfg.Allow) > 0 || pool.cfg.Balance == Source,
+		limiter:        cmp.Or(cfg.Limiter, NewLimiter(Limits{})),
 		refused:        m.refusals(cfg.Name),
 	}
+	l.asksWho = len(cfg.Allow) > 0 || pool.cfg.Balance == Source || l.limiter.asksWho()
 	if l.connectTimeout <= 0 {
 		l.connectTimeout = defaultConnect
 	}
@@ -322,7 +326,12 @@ func (l *Listener) Received(b netip.AddrPort) uint64 {
 
 // Status returns the listener's state now; backends are in the pool's order.
 func (l *Listener) Status() Status {
-	s := Status{Active: l.live.Load()}
+	s := Status{Active: l.live.Load(), Refused: make(map[string]uint64)}
+	for why, n := range l.refused {
+		if n := valueOf(n); n > 0 {
+			s.Refused[reason(why).String()] = n
+		}
+	}
 	l.each(func(m *member, state State, b *backendStats) {
 		s.Backends = append(s.Backends, BackendStatus{
 			Backend: m.address, State: state, Active: b.active.Load(), Connections: b.relayed.Load(),

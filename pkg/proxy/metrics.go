@@ -31,12 +31,14 @@ type reason int
 const (
 	noBackend  reason = iota // none was ready
 	allFailed                // each ready one was tried
-	overLimit                // Config.MaxConnections
+	overLimit                // Limits.Connections
+	overSource               // Limits.PerSource
+	overRate                 // Limits.NewPerSecond
 	notAllowed               // Config.Allow
 	reasons                  // how many there are
 )
 
-var reasonNames = [reasons]string{"no_backend", "all_failed", "limit", "not_allowed"}
+var reasonNames = [reasons]string{"no_backend", "all_failed", "limit", "per_source", "rate", "not_allowed"}
 
 func (r reason) String() string { return reasonNames[r] }
 
@@ -111,12 +113,14 @@ type backendStats struct {
 	relayed atomic.Uint64
 }
 
-func (s *backendStats) received() uint64 {
-	var counter dto.Metric
-	if err := s.out.Write(&counter); err != nil {
+func (s *backendStats) received() uint64 { return valueOf(s.out) }
+
+func valueOf(c prometheus.Counter) uint64 {
+	var now dto.Metric
+	if err := c.Write(&now); err != nil {
 		return 0 // it never fails: it copies a number
 	}
-	return uint64(counter.GetCounter().GetValue())
+	return uint64(now.GetCounter().GetValue())
 }
 
 func (m *Metrics) backend(listener string, backend netip.AddrPort) *backendStats {

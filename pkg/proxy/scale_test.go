@@ -90,6 +90,32 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
+// TestSlowReaders: clients that never read what they are sent hold no more than a
+// block each, besides what the kernel keeps for them.
+func TestSlowReaders(t *testing.T) {
+	const n = 256
+	lns, addrs := listeners(t, 1)
+	c := newChild(t, addrs...)
+	c.ask(t, "run")
+	to := netip.MustParseAddrPort(c.ask(t, "address")[0])
+	var clients, servers crowd
+	defer clients.leave()
+	defer servers.leave()
+	clients.arrive(t, to, n, 0)
+	if err := servers.accept(lns[0], n); err != nil {
+		t.Fatal(err)
+	}
+	user := c.askNumber(t, "memory")
+	sent := servers.flood(t)
+	user = (c.askNumber(t, "memory") - user) / n
+	t.Logf("%d MiB were taken; %d bytes of heap and stack for each who does not read", sent>>20, user)
+	if !raced && user > 17<<10 {
+		t.Error("one who does not read takes more than a block of 16 KiB")
+	}
+	c.ask(t, "reset")
+	eventually(t, "all are forgotten", func() bool { return c.askNumber(t, "clients") == 0 })
+}
+
 // resetMany resets all connections of c, and expects each to be told.
 func resetMany(t *testing.T, c *child, clients, servers crowd) {
 	t.Helper()

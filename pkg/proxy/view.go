@@ -31,7 +31,6 @@ type tier struct {
 // entry is a member with what was true of it when the view was made.
 type entry struct {
 	*member
-	seed    uint64 // for Source
 	weight  int64
 	upSince time.Duration
 }
@@ -93,7 +92,7 @@ func newTier(cfg PoolConfig, members []*member) tier {
 	weights := make([]int, len(members))
 	for i, m := range members {
 		weights[i] = m.backend.Weight
-		t.entries = append(t.entries, entry{m, seed(m.address), int64(m.backend.Weight), m.upSince})
+		t.entries = append(t.entries, entry{m, int64(m.backend.Weight), m.upSince})
 		t.slots = append(t.slots, slot{&m.load, int64(unit / weights[i])})
 		t.even = t.even && weights[i] == weights[0]
 		t.oldest = min(t.oldest, m.upSince)
@@ -103,6 +102,11 @@ func newTier(cfg PoolConfig, members []*member) tier {
 	}
 	t.order = smooth(weights)
 	if cfg.Balance == Source {
+		for _, m := range members {
+			if m.luck == nil {
+				m.luck = luckOf(m.address)
+			}
+		}
 		t.table = rendezvous(t.entries)
 	}
 	return t
