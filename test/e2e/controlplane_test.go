@@ -38,7 +38,6 @@ func program(t *testing.T, variable string) string {
 // ones are: each apiserver talks to the etcd beside it.
 type controlPlane struct {
 	*cluster.Cluster
-	balancer balancer
 
 	etcd, apiserver string
 	running         map[string]*lab.Process // the apiserver of each master
@@ -48,19 +47,23 @@ type controlPlane struct {
 // about 20 s.
 const startup = 3 * time.Minute
 
+// start starts a control plane with kshalb in front of it.
 func start(t *testing.T) *controlPlane {
 	t.Helper()
-	return startWith(t, ours{})
+	p := startWithout(t)
+	must(t, p.startBalancer(labtest.Context(t, startup), ours{}))
+	return p
 }
 
-func startWith(t *testing.T, b balancer) *controlPlane {
+// startWithout starts one with nothing in front of it.
+func startWithout(t *testing.T) *controlPlane {
 	t.Helper()
-	return startAs(t, b, cluster.Options{})
+	return startAs(t, cluster.Options{})
 }
 
-func startAs(t *testing.T, b balancer, o cluster.Options) *controlPlane {
+func startAs(t *testing.T, o cluster.Options) *controlPlane {
 	t.Helper()
-	p := &controlPlane{balancer: b, etcd: program(t, "KSHALB_E2E_ETCD"), apiserver: program(t, "KSHALB_E2E_APISERVER"), running: make(map[string]*lab.Process)}
+	p := &controlPlane{etcd: program(t, "KSHALB_E2E_ETCD"), apiserver: program(t, "KSHALB_E2E_APISERVER"), running: make(map[string]*lab.Process)}
 	var err error
 	p.Cluster, err = cluster.NewWith(labtest.New(t), kshalb, o)
 	must(t, err)
@@ -81,10 +84,6 @@ func startAs(t *testing.T, b balancer, o cluster.Options) *controlPlane {
 	for _, m := range others {
 		must(t, p.waitAPI(ctx, m))
 	}
-	for _, m := range p.Masters {
-		must(t, b.start(p, m))
-	}
-	must(t, p.restored(ctx))
 	return p
 }
 
@@ -176,9 +175,9 @@ func get(ctx context.Context, client *http.Client, url string) error {
 		return err
 	}
 	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<12)) // all of it, or the connection is not used again
 	if resp.StatusCode == http.StatusOK {
-		return nil
+		return err
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<12))
 	return fmt.Errorf("%s: %s %w", resp.Status, body, err)
 }

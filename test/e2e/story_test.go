@@ -11,28 +11,58 @@ import (
 	"github.com/kshalb/kshalb/internal/status"
 )
 
-// restored waits until every apiserver is ready, and the balancer of every master
-// is and sees every backend up.
-func (p *controlPlane) restored(ctx context.Context) error {
+// startBalancer starts what stands in front, on all masters, and waits for it.
+func (p *controlPlane) startBalancer(ctx context.Context, b balancer) error {
+	for _, m := range p.Masters {
+		if err := b.start(p, m); err != nil {
+			return fmt.Errorf("start %s on %s: %w", b.name(), m.Name(), err)
+		}
+	}
+	return p.settled(ctx, b)
+}
+
+// stopBalancer takes it off all masters.
+func (p *controlPlane) stopBalancer(ctx context.Context, b balancer) error {
+	for _, m := range p.Masters {
+		if err := b.stop(ctx, m); err != nil {
+			return fmt.Errorf("stop %s on %s: %w", b.name(), m.Name(), err)
+		}
+	}
+	return nil
+}
+
+// restored is settled with kshalb.
+func (p *controlPlane) restored(ctx context.Context) error { return p.settled(ctx, ours{}) }
+
+// settled waits until every apiserver is ready, what is in front of them serves on
+// every master and finds every backend up, and one master has the address.
+func (p *controlPlane) settled(ctx context.Context, b balancer) error {
 	for _, m := range p.Masters {
 		if err := p.waitAPI(ctx, m); err != nil {
 			return err
 		}
 	}
-	if err := p.balancer.restored(ctx, p); err != nil {
-		return err
-	}
-	for {
-		owners, err := p.Lab.Owners(p.VIP)
-		if err != nil || len(owners) == 1 {
-			return err
-		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("wait for a holder: %w; %v have the address", context.Cause(ctx), owners)
+	var err error
+	for range ticks(ctx, 50*time.Millisecond) {
+		if err = p.unsettled(ctx, b); err == nil {
+			return nil
 		}
 	}
+	return fmt.Errorf("wait for %s: %w; last: %w", b.name(), context.Cause(ctx), err)
+}
+
+// unsettled says what is not in order now, if anything.
+func (p *controlPlane) unsettled(ctx context.Context, b balancer) error {
+	for _, m := range p.Masters {
+		if err := b.ready(ctx, m); err != nil {
+			return fmt.Errorf("on %s: %w", m.Name(), err)
+		}
+	}
+	owners, err := p.Lab.Owners(p.VIP)
+	if err == nil && len(owners) != 1 {
+		err = fmt.Errorf("%v have the address, want one", owners)
+	}
+	return err
 }
 
 func allUp(n status.Node) error {

@@ -1,0 +1,144 @@
+package e2e
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// outcome is what clients saw of one fault.
+type outcome struct {
+	requests   int           // on new connections, that began after the fault
+	failed     int           // of them, that got no answer
+	refused    int           // of them, that an API server answered, but not as wanted
+	err        error         // of the first of these
+	lastFailed time.Duration // after the fault, when the last of these began
+	longest    time.Duration // that one of the requests took
+	cut        int           // requests that were under way at the fault, and failed
+	kept       time.Duration // the longest time without answer or error on the kept connection
+	watch      time.Duration // without an event for the informer
+	late       bool          // not all was well at the end
+}
+
+// warm waits until all clients have done something.
+func (c *clients) warm(ctx context.Context) error {
+	return c.wait(ctx, func() bool { return len(c.requests) > 25 && len(c.kept) > 5 && len(c.events) > 5 })
+}
+
+// wait waits until is, called with mu held, is true.
+func (c *clients) wait(ctx context.Context, is func() bool) error {
+	for range ticks(ctx, 20*time.Millisecond) {
+		done, failure := false, error(nil)
+		c.note(func() { done, failure = is(), c.failure })
+		if failure != nil {
+			return failure
+		}
+		if done {
+			return nil
+		}
+	}
+	return fmt.Errorf("wait for the clients: %w", context.Cause(ctx))
+}
+
+// calm is how long nothing may have failed or waited when a fault is over.
+const calm = 2 * time.Second
+
+// recovered waits until all clients are served as before a moment, for some time
+// at least.
+func (c *clients) recovered(ctx context.Context, at time.Time, least time.Duration) error {
+	return c.wait(ctx, func() bool {
+		now := time.Now()
+		return now.Sub(at) >= least && c.pending() < 25 && c.well(now.Add(-calm)) &&
+			within(c.kept, now, 500*time.Millisecond) && within(c.events, now, 500*time.Millisecond)
+	})
+}
+
+// pending is how many requests are under way.
+func (c *clients) pending() int { return c.begun - len(c.requests) }
+
+// well reports whether requests that ended after a moment did so well, and without
+// having waited.
+func (c *clients) well(after time.Time) bool {
+	ended := 0
+	for _, r := range c.requests {
+		if r.ended.After(after) {
+			ended++
+			if r.err != nil || r.ended.Sub(r.began) > calm/2 {
+				return false
+			}
+		}
+	}
+	return ended > 25
+}
+
+// within reports whether the last of times is no longer ago.
+func within(times []time.Time, now time.Time, ago time.Duration) bool {
+	return len(times) > 0 && now.Sub(times[len(times)-1]) < ago
+}
+
+// outcome is what the clients, which have stopped, saw between two moments.
+func (c *clients) outcome(at, end time.Time) (o outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	slices.SortFunc(c.requests, func(a, b request) int { return a.began.Compare(b.began) })
+	for _, r := range c.requests {
+		switch {
+		case r.ended.After(end) && end.Sub(r.began) < giveUp/2: // ended by us
+		case r.began.Before(at):
+			if r.err != nil && r.ended.After(at) {
+				o.cut++
+			}
+		default:
+			o.requests++
+			o.longest = max(o.longest, r.ended.Sub(r.began))
+			o.fail(r, at)
+		}
+	}
+	o.kept, o.watch = gap(c.kept, at, end), gap(c.events, at, end)
+	return o
+}
+
+func (o *outcome) fail(r request, at time.Time) {
+	if r.err == nil {
+		return
+	}
+	o.err = cmp.Or(o.err, r.err)
+	if errors.As(r.err, new(refusal)) {
+		o.refused++
+		return
+	}
+	o.failed++
+	o.lastFailed = r.began.Sub(at)
+}
+
+// gap is the longest time between two of times within a time, and its ends.
+func gap(times []time.Time, from, to time.Time) (longest time.Duration) {
+	last := from
+	for _, t := range append(slices.Clone(times), to) {
+		if t.After(from) && !t.After(to) {
+			longest = max(longest, t.Sub(last))
+			last = t
+		}
+	}
+	return longest
+}
+
+func (o outcome) String() string {
+	text := fmt.Sprintf("%d of %d new requests failed, the last of them began after %v, the longest took %v; kept connection silent for %v, watch for %v; %d under way failed",
+		o.failed, o.requests, round(o.lastFailed), round(o.longest), round(o.kept), round(o.watch), o.cut)
+	if o.refused > 0 {
+		text += fmt.Sprintf("; API servers that stop refused %d", o.refused)
+	}
+	if o.late {
+		text += "; not all was well at the end"
+	}
+	if o.err != nil {
+		text += fmt.Sprintf("; first failure: %v", o.err)
+	}
+	return text
+}
+
+func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
