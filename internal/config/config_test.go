@@ -124,7 +124,7 @@ log: {level: debug, format: json}
 	check("bind", addrPort("0.0.0.0:80"), c.Listeners[2].Bind)
 	check("check", Check{
 		Type: CheckHTTP, Path: "/healthz?verbose", Expect: []int{204}, Host: "web:80",
-		Interval: 5 * time.Second, FastInterval: 100 * time.Millisecond, DownInterval: 500 * time.Millisecond,
+		Interval: 5 * time.Second, FastInterval: 100 * time.Millisecond, DownInterval: 5 * time.Second,
 		StandbyInterval: 5 * time.Second, Timeout: 10 * time.Second, Rise: 1, Fall: 3,
 	}, c.Listeners[2].Check)
 	check("timeouts", Timeouts{200 * time.Millisecond, 200 * time.Millisecond, time.Hour, 0, 0, 20 * time.Second}, c.Listeners[2].Timeouts)
@@ -219,7 +219,7 @@ func TestEmbedded(t *testing.T) {
 		{":6443", []string{"192.168.0.1:6443"},
 			`command line: --listen: ":6443" is not ADDRESS:PORT; write one like 192.168.0.1:6443 or [2001:db8::1]:6443`},
 		{"127.0.0.1:6443", []string{"master1"},
-			`command line: --backend: "master1" is not ADDRESS:PORT; write one like 192.168.0.1:6443 or [2001:db8::1]:6443`},
+			`command line: --backend: "master1" has no port; write one, as in api.example.org:6443`},
 		{"127.0.0.1:6443", nil, `command line: --backend: is missing; write one like 192.168.0.1:6443`},
 		{"127.0.0.1:6443", []string{"127.0.0.1:6443"},
 			"command line: listeners[0].backends: 127.0.0.1:6443 is this listener itself, so kshalb would serve itself; write another port or address"},

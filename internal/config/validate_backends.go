@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // backends are the targets of a listener, with the peers written out.
@@ -61,22 +62,28 @@ func (d *decoder) listedBackends(at string, raws []rawBackend, c *Config, l *Lis
 		}
 		l.Backends = append(l.Backends, Backend{b.Address.at, b.Weight, b.Backup})
 	}
-	if len(raws) > 0 && !slices.ContainsFunc(raws, func(b rawBackend) bool { return !b.Backup }) {
-		d.report(at+".addresses", "each of them is a backup; leave backup out for those that are to serve")
+	d.roles(at+".addresses", raws)
+}
+
+// roles tells when nobody is to serve.
+func (d *decoder) roles(at string, raws []rawBackend) {
+	if len(raws) == 0 {
+		return
+	}
+	if !slices.ContainsFunc(raws, func(b rawBackend) bool { return !b.Backup }) {
+		d.report(at, "each of them is a backup; leave backup out for those that are to serve")
+	}
+	if !slices.ContainsFunc(raws, func(b rawBackend) bool { return b.Weight > 0 }) {
+		d.warn(at, "each of them has weight 0, so that none gets a connection; write a weight of 1 or more for those that are to serve")
 	}
 }
 
-// identity is what backends learn of clients.
-func (d *decoder) identity(at string, raw rawListener, l Listener) {
-	if !l.Transparent {
-		return
+// sharing is how connections are shared between backends.
+func (d *decoder) sharing(at string, raw rawListener) {
+	if raw.Balance == BalanceSource && raw.SlowStart > 0 {
+		d.report(at+".slowStart", "contradicts balance: source, which sends a client to the same backend at any time; keep one of them")
 	}
-	for _, b := range l.Backends {
-		if l.Bind.IsValid() && b.Address.IsValid() && l.Bind.Addr().Is4() != b.Address.Addr().Is4() {
-			d.report(at+".source", "client cannot be: clients of %s have addresses of another family than backend %s; write source: node", l.Address, b.Address)
-		}
-	}
-	if raw.Backends.Peers {
-		d.report(at+".source", "client cannot be with peers: they answer clients directly, and one of them is this host; write source: node")
+	if within := raw.Rebalance.Within; within > 0 && within < time.Second {
+		d.report(at+".rebalance.within", "%s is too short to be gentle; write 1s to 24h, or 0s for no rebalancing", within)
 	}
 }
