@@ -89,7 +89,7 @@ vips:
 - {name: a, address: 192.168.0.10, interface: bond0.7, priorities: {master1: 100}, preempt: false}
 - {name: b, address: 192.168.0.11}
 listeners:
-- {name: a, vip: a, port: 60000, backends: {addresses: ["10.0.0.1:1", {address: "[2001:db8::1]:2", weight: 3, backup: true}, "Api.example.org.:6443", {address: "db:5432", weight: 0}]}}
+- {name: a, vip: a, port: 60000, backends: {addresses: ["10.0.0.1:1", {address: "[2001:db8::1]:2", weight: 3, backup: true}, "Api.example.org.:6443", {address: "db:5432", weight: 0}, {dns: DB2.example.org, port: 5432, weight: 2, backup: true}]}}
 - {name: a2, vip: a, port: 443, privatePort: 8443, backends: {peers: true, port: 443}, check: {type: tcp}}
 - name: local
   bind: 0.0.0.0
@@ -116,7 +116,7 @@ log: {level: debug, format: json}
 	check("interface", "bond0.7", c.VIPs[0].Interface)
 	check("a high port", addrPort("192.168.0.10:40000"), c.Listeners[0].Bind)
 	check("backends", []Backend{{addrPort("10.0.0.1:1"), 1, false}, {addrPort("[2001:db8::1]:2"), 3, true}}, c.Listeners[0].Backends)
-	check("names", []NamedBackend{{"api.example.org.", 6443, 1, false}, {"db", 5432, 0, false}}, c.Listeners[0].Names)
+	check("names", []NamedBackend{{"api.example.org.", 6443, 1, false}, {"db", 5432, 0, false}, {"db2.example.org", 5432, 2, true}}, c.Listeners[0].Names)
 	check("a private port", addrPort("192.168.0.10:8443"), c.Listeners[1].Bind)
 	check("what holds by default, and without a VIP", []string{ConflictAuto, ""}, []string{c.Listeners[0].PortConflict, c.Listeners[2].PortConflict})
 	check("a port that is taken", addrPort("192.168.0.10:444"), c.Listeners[3].Bind)

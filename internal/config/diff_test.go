@@ -77,7 +77,7 @@ func TestDiffOfLists(t *testing.T) {
 		return mustParse(t, "a.yaml", "version: 1\nlisteners:\n- {name: a, bind: 127.0.0.1, port: 1, backends: {addresses: ["+addresses+"]}"+rest+"}\n")
 	}
 	base := parse("192.0.2.1:2, db.example.org:5432", ", allow: [10.0.0.0/8, 192.168.0.0/16], check: {expect: [200, 204]}")
-	same := parse("{address: DB.example.org:5432, backup: false}, {address: 192.0.2.1:2, weight: 1}",
+	same := parse("{dns: DB.example.org, port: 5432, backup: false}, {address: 192.0.2.1:2, weight: 1}",
 		", allow: [192.168.0.0/16, 10.0.0.0/8], check: {expect: [204, 200]}")
 	if got := base.Diff(same); len(got) > 0 {
 		t.Errorf("what means the same differs: %v", got)

@@ -89,7 +89,9 @@ type rawBackends struct {
 }
 
 type rawBackend struct {
-	Address endpoint `yaml:"address" need:"192.168.0.1:6443" short:"true"`
+	Address endpoint `yaml:"address" short:"true"`
+	DNS     string   `yaml:"dns" is:"hostname"` // with Port, which becomes Address
+	Port    int      `yaml:"port" range:"1..65535"`
 	Weight  int      `yaml:"weight" default:"1" range:"0..256"`
 	Backup  bool     `yaml:"backup" default:"false"`
 }

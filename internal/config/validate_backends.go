@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -47,8 +48,10 @@ func (d *decoder) listedBackends(at string, raws []rawBackend, c *Config, l *Lis
 		d.report(at+".addresses", "is empty; write one like 192.168.0.1:6443")
 	}
 	seen := map[endpoint]string{}
-	for i, b := range raws {
+	for i := range raws {
 		path := index(at+".addresses", i)
+		d.named(path, &raws[i])
+		b := raws[i]
 		once(d, seen, b.Address, path)
 		if b.Address.name != "" {
 			l.Names = append(l.Names, NamedBackend{b.Address.name, b.Address.at.Port(), b.Weight, b.Backup})
@@ -63,6 +66,26 @@ func (d *decoder) listedBackends(at string, raws []rawBackend, c *Config, l *Lis
 		l.Backends = append(l.Backends, Backend{b.Address.at, b.Weight, b.Backup})
 	}
 	d.roles(at+".addresses", raws)
+}
+
+// named makes the long form of a name the same as its short one.
+func (d *decoder) named(at string, raw *rawBackend) {
+	hasAddress, hasDNS, hasPort := d.given[at+".address"], d.given[at+".dns"], d.given[at+".port"]
+	switch {
+	case hasAddress && hasDNS:
+		d.report(at+".dns", "contradicts address: %s; keep one of them", raw.Address)
+	case hasPort && !hasDNS:
+		d.report(at+".port", "goes with dns only; write the port with the address, as in 192.168.0.1:6443")
+	case hasDNS && raw.DNS == "" && !d.bad[at+".dns"]:
+		d.report(at+".dns", "is empty; write a name like api.example.org")
+	case hasDNS && !hasPort:
+		d.report(at+".port", "is missing; write it as in port: 6443")
+	case hasDNS:
+		raw.Address = endpoint{strings.ToLower(raw.DNS), netip.AddrPortFrom(netip.Addr{}, uint16(raw.Port))}
+		raw.DNS, raw.Port = "", 0
+	case raw.Address == endpoint{} && !d.bad[at] && !hasAddress:
+		d.report(at+".address", "is missing; write it as in address: 192.168.0.1:6443, or a name as in dns: api.example.org, port: 6443")
+	}
 }
 
 // roles tells when nobody is to serve.
