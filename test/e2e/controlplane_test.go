@@ -55,9 +55,14 @@ func start(t *testing.T) *controlPlane {
 
 func startWith(t *testing.T, b balancer) *controlPlane {
 	t.Helper()
+	return startAs(t, b, cluster.Options{})
+}
+
+func startAs(t *testing.T, b balancer, o cluster.Options) *controlPlane {
+	t.Helper()
 	p := &controlPlane{balancer: b, etcd: program(t, "KSHALB_E2E_ETCD"), apiserver: program(t, "KSHALB_E2E_APISERVER"), running: make(map[string]*lab.Process)}
 	var err error
-	p.Cluster, err = cluster.New(labtest.New(t), kshalb)
+	p.Cluster, err = cluster.NewWith(labtest.New(t), kshalb, o)
 	must(t, err)
 	must(t, p.writeServiceAccountKey())
 	ctx := labtest.Context(t, startup)
