@@ -57,7 +57,7 @@ func TestParse(t *testing.T) {
 				{addrPort("192.168.0.1:6443"), 1, false}, {addrPort("192.168.0.2:6443"), 1, false}, {addrPort("192.168.0.3:6443"), 1, false},
 			},
 			PeerPort:  6443,
-			Rebalance: Rebalance{Idle: 30 * time.Second, MaxPerSecond: 5},
+			Rebalance: Rebalance{Idle: 20 * time.Second, MaxPerSecond: 5},
 			Check: Check{
 				Type: CheckHTTPS, Path: "/readyz", Expect: []int{200},
 				Interval: 500 * time.Millisecond, FastInterval: 100 * time.Millisecond, DownInterval: 500 * time.Millisecond,

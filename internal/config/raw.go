@@ -95,7 +95,7 @@ type rawBackend struct {
 
 type rawRebalance struct {
 	Within       time.Duration `yaml:"within" default:"0s" range:"0s..24h"`
-	Idle         time.Duration `yaml:"idle" default:"30s" range:"1s..1h"`
+	Idle         time.Duration `yaml:"idle" default:"20s" range:"1s..1h"`
 	MaxPerSecond int           `yaml:"maxPerSecond" default:"5" range:"1..1000"`
 }
 

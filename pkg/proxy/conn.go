@@ -26,6 +26,7 @@ type conn struct {
 	timer timer // of connect, then of still; its id is the place in the slab
 	legs  [2]leg
 	flows [2]flow
+	hello hello // of the client
 
 	from    *acceptor
 	source  *source       // whose it is, where that is counted
@@ -43,6 +44,7 @@ type conn struct {
 	queued     bool  // there is more to do without an event
 	answered   bool  // the backend has sent something
 	unsaid     uint8 // bytes for the backend that are ours: who its client is
+	again      bool  // it is to have another backend, after the events that are there
 	dismissed  bool  // sent away, see dismiss; its backend's load is without it
 }
 

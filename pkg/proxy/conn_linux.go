@@ -30,11 +30,12 @@ func (lp *loop) told(c *conn, side int, events uint32) {
 	l.writable = l.writable || events&unix.EPOLLOUT != 0
 	l.careful = l.careful || events&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLHUP) != 0
 	switch {
+	case c.again && side == backendSide:
+	case failed && side == backendSide:
+		lp.lastWords(c, side)
+		lp.backendGone(c)
 	case failed:
 		lp.lastWords(c, side)
-		if side == backendSide && c.phase == relaying && !c.answered && !c.dismissed {
-			c.from.l.accuse(c.target, Evidence{Reason: "reset before the first byte", Provocable: true})
-		}
 		lp.reset(c)
 	case c.phase != relaying:
 	case c.bulk():
@@ -55,20 +56,25 @@ func (lp *loop) later(c *conn) {
 // lastWords passes on what came before a RST, as far as it can go at once.
 func (lp *loop) lastWords(c *conn, side int) {
 	if c.phase == relaying && !c.flows[side].done {
-		n, _ := lp.move(&c.flows[side], &c.legs[side], &c.legs[1-side])
-		lp.count(c, side, n)
+		lp.moveFrom(c, side)
 	}
 }
 
 // pump moves what can be moved, both ways, and ends what has ended. It returns
 // how many bytes it moved.
 func (lp *loop) pump(c *conn) (moved int) {
+	if c.again {
+		return 0
+	}
 	done, again := 0, false
 	for side := range c.flows {
 		if !c.flows[side].done {
-			n, v := lp.move(&c.flows[side], &c.legs[side], &c.legs[1-side])
-			lp.count(c, side, n)
+			n, v := lp.moveFrom(c, side)
 			moved += n
+			if v == failed && lp.blamed == &c.legs[backendSide] {
+				lp.backendGone(c)
+				return moved
+			}
 			if v == failed {
 				lp.reset(c)
 				return moved
@@ -80,6 +86,9 @@ func (lp *loop) pump(c *conn) (moved int) {
 		}
 	}
 	switch {
+	case c.flows[backendSide].done && c.hello.state == heard && c.mute():
+		lp.afresh(c) // it stops, and had taken one more client before
+		return moved
 	case done == 2:
 		lp.end(c, lp.closeLeg) // sends the FIN that is missing
 	case done == 1 && !c.half:
@@ -89,6 +98,17 @@ func (lp *loop) pump(c *conn) (moved int) {
 		lp.later(c)
 	}
 	return moved
+}
+
+// moveFrom moves what one side has sent.
+func (lp *loop) moveFrom(c *conn, side int) (n int, v verdict) {
+	lp.hello = nil
+	if side == clientSide {
+		lp.hello = &c.hello
+	}
+	n, v = lp.move(&c.flows[side], &c.legs[side], &c.legs[1-side])
+	lp.count(c, side, n)
+	return n, v
 }
 
 // halfClose passes on the end of the one direction that has ended.
@@ -113,7 +133,10 @@ func (lp *loop) count(c *conn, side, n int) {
 	case side == clientSide:
 		c.stats.in.Add(float64(c.unaddressed(n)))
 	default:
-		c.answered = true
+		if !c.answered {
+			c.answered = true
+			lp.forget(&c.hello)
+		}
 		c.stats.out.Add(float64(n))
 	}
 }
@@ -170,7 +193,7 @@ func (lp *loop) resetThose(reply chan<- int, meant func(*conn) bool) {
 func (lp *loop) elsewhere(l *Listener, m *member) {
 	lp.conns.each(func(c *conn) {
 		if c.from.l == l && c.phase == connecting && c.target == m {
-			lp.retry(c, unix.ECONNABORTED)
+			lp.afresh(c)
 		}
 	})
 }
@@ -184,6 +207,7 @@ func (lp *loop) end(c *conn, how func(*conn, int)) {
 	lp.wheel.stop(&c.timer)
 	how(c, clientSide)
 	how(c, backendSide)
+	lp.forget(&c.hello)
 	for i := range c.flows {
 		lp.empty(&c.flows[i])
 	}

@@ -110,6 +110,7 @@ func (lp *loop) attach(c *conn) {
 		lp.reset(c)
 		return
 	}
+	lp.repeat(c)
 	lp.pump(c)
 }
 

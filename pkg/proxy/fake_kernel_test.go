@@ -71,8 +71,14 @@ func (k *fakeKernel) use(fd int32) *fakeSocket {
 	return s
 }
 
-// script is byte i of all that is sent on a descriptor.
-func script(fd int32, i int) byte { return byte(int(fd)*31 + i + i>>8*7) }
+// script is byte i of all that is sent on a descriptor. Some begin with a
+// ClientHello of 305 bytes.
+func script(fd int32, i int) byte {
+	if hello := [...]byte{22, 3, 1, 1, 44, 1}; fd%2 == 0 && i < len(hello) {
+		return hello[i]
+	}
+	return byte(int(fd)*31 + i + i>>8*7)
+}
 
 // The peers' doings.
 

@@ -164,7 +164,11 @@ func (lp *loop) goOn() {
 		done++
 		if c.queued {
 			c.queued = false
-			moved += lp.pump(c)
+			if c.again {
+				lp.startOver(c)
+			} else {
+				moved += lp.pump(c)
+			}
 		}
 	}
 	lp.todo = lp.todo[:copy(lp.todo, lp.todo[done:])]

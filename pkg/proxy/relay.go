@@ -48,6 +48,8 @@ const (
 
 // mover moves bytes from one leg to another. It belongs to one loop.
 type mover struct {
+	hello     *hello // what is read is kept here, too; nil: not so
+	blamed    *leg   // whose failure the last move met
 	transport transport
 	lender    interface {
 		take() *pipe // nil: copy
@@ -63,6 +65,7 @@ const maxBlocks = 64
 // move moves what it can, about a turn at most. It returns how many bytes were
 // written to dst.
 func (m *mover) move(f *flow, src, dst *leg) (n int, v verdict) {
+	m.blamed = src // until it is dst
 	for n < turn {
 		switch {
 		case f.pending > 0:
@@ -115,6 +118,7 @@ func (m *mover) fill(f *flow, src, dst *leg) (n int, ok bool) {
 		f.ended = true
 		return 0, true
 	}
+	m.hear(m.buf[:n])
 	f.bulk = n == small
 	if !f.bulk && !src.careful {
 		src.readable = false // what comes from now on is an event
@@ -136,6 +140,7 @@ func (m *mover) spliceIn(f *flow, src *leg) (filled, ok bool) {
 	n, errno := m.transport.splice(src.fd, f.pipe.w, f.pipe.size)
 	switch {
 	case errno == 0:
+		m.forget(m.hello)
 		f.pending, f.bulk = int32(n), n >= small
 		return n > 0, true
 	case errno == unix.EAGAIN && !src.careful:
@@ -157,6 +162,7 @@ func (m *mover) write(f *flow, dst *leg, p []byte) (n int, ok bool) {
 	case errno == unix.EAGAIN, errno == unix.EINTR:
 		n = 0
 	case errno != 0:
+		m.blamed = dst
 		return 0, false
 	}
 	dst.writable = errno == unix.EINTR
@@ -180,6 +186,7 @@ func (m *mover) flush(f *flow, dst *leg) (n int, ok bool) {
 	case errno == unix.EINTR:
 		return 0, true
 	case errno != 0 || n == 0:
+		m.blamed = dst
 		return 0, false
 	}
 	f.pending -= int32(n)
@@ -188,6 +195,25 @@ func (m *mover) flush(f *flow, dst *leg) (n int, ok bool) {
 		m.giveBlock(f)
 	}
 	return n, true
+}
+
+// hear keeps what was read as long as it may have to be said again.
+func (m *mover) hear(p []byte) {
+	if m.hello != nil && m.hello.again() && !m.hello.add(p, m.takeBlock) {
+		m.forget(m.hello)
+	}
+}
+
+// forget ends that: it will not be said again.
+func (m *mover) forget(h *hello) {
+	if h == nil {
+		return
+	}
+	h.state = lost
+	if h.bytes != nil {
+		m.putBlock(h.bytes)
+		h.bytes = nil
+	}
 }
 
 // release gives back a pipe that is empty.
@@ -209,8 +235,12 @@ func (m *mover) takeBlock() *block {
 }
 
 func (m *mover) giveBlock(f *flow) {
-	if len(m.blocks) < maxBlocks {
-		m.blocks = append(m.blocks, f.block)
-	}
+	m.putBlock(f.block)
 	f.block = nil
+}
+
+func (m *mover) putBlock(b *block) {
+	if len(m.blocks) < maxBlocks {
+		m.blocks = append(m.blocks, b)
+	}
 }

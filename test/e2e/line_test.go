@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"time"
@@ -28,6 +29,9 @@ func (r *road) dial(ctx context.Context, protocols ...string) (*tls.Conn, error)
 	raw, err := r.p.Client.DialContext(ctx, "tcp", r.to.String())
 	if err != nil {
 		return nil, err
+	}
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		_ = tcp.SetKeepAlivePeriod(30 * time.Second) // as client-go
 	}
 	config := r.tls.Clone()
 	config.NextProtos = protocols

@@ -57,6 +57,8 @@ type Options struct {
 	VIPs         string // default: the one
 	IPv6         bool   // the masters know each other, and the VIP, by such addresses
 	PortConflict string // default auto
+	Rebalance    string // default {}: not at all
+	Balance      string // default roundrobin
 }
 
 // New adds the hosts to a lab and writes the configuration of each master. No

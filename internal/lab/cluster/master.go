@@ -45,6 +45,8 @@ listeners:
   vip: apiserver
   port: {{.Port}}
   portConflict: {{or .Options.PortConflict "auto"}}
+  balance: {{or .Options.Balance "roundrobin"}}
+  rebalance: {{or .Options.Rebalance "{}"}}
   backends: {{or .Options.Backends (printf "{peers: true, port: %d}" .Port)}}
   check: {{or .Options.Check (printf "{type: https, path: /readyz, caFile: %s}" .CAFile)}}
 admin: {socket: {{.Socket}}, http: {{.HTTP}}}
