@@ -164,8 +164,11 @@ func (p *controlPlane) prepare(ctx context.Context, b balancer, f trouble, victi
 // hold compares with the bars.
 func (o outcome) hold(t *testing.T, b bars) {
 	t.Helper()
-	if !b.mayFail && o.failed > 0 {
-		t.Errorf("%d new requests failed, the first with: %v", o.failed, o.err)
+	if n := o.failed - o.dropped; !b.mayFail && n > 0 {
+		t.Errorf("%d new connections failed, the first with: %v", n, o.err)
+	}
+	if !b.mayFail && !b.mayDrop && o.dropped > 0 {
+		t.Errorf("%d requests on new connections failed, the first with: %v", o.dropped, o.err)
 	}
 	for _, bar := range []struct {
 		what      string

@@ -62,12 +62,6 @@ func server(conn *tls.Conn) string {
 	return conn.ConnectionState().PeerCertificates[0].Subject.CommonName
 }
 
-// refusal is an answer of an API server other than the wanted one: of one that stops,
-// 503. That is no balancer's doing.
-type refusal struct{ status string }
-
-func (r refusal) Error() string { return "the API server answered " + r.status }
-
 // version asks for /version, which everybody may, and which API servers answer
 // also while they are about to stop.
 func version(conn *tls.Conn, answers *bufio.Reader) error {
@@ -80,7 +74,7 @@ func version(conn *tls.Conn, answers *bufio.Reader) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return refusal{resp.Status}
+		return fmt.Errorf("the API server answered %s", resp.Status)
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
 	return err
