@@ -41,8 +41,7 @@ func (c http2) ask(ctx context.Context) error { return get(ctx, c.Client, c.url+
 // that always have one on its way.
 func TestRebalance(t *testing.T) {
 	const busy, idle = 6, 21
-	p := startAs(t, cluster.Options{Balance: "leastconn", Rebalance: "{within: 5s, idle: 2s, maxPerSecond: 10}"})
-	must(t, p.startBalancer(labtest.Context(t, startup), ours{}))
+	p := startAs(t, ours{}, cluster.Options{Balance: "leastconn", Rebalance: "{within: 5s, idle: 2s, maxPerSecond: 10}"})
 	pair, err := p.CA.Issue(pki.Names{CommonName: "kubernetes-admin", Organizations: []string{"system:masters"}})
 	must(t, err)
 	cert, err := pair.TLS()
