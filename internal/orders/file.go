@@ -57,6 +57,9 @@ func (f file) save(all []Order) error {
 	if err != nil {
 		return fmt.Errorf("write the orders about backends: %w", err)
 	}
+	if err := f.folder.Prepare(); err != nil {
+		return fmt.Errorf("write the orders about backends: %w", err)
+	}
 	if err := f.folder.WriteFile(fileName, append(data, '\n')); err != nil {
 		return fmt.Errorf("write the orders about backends: %w", err)
 	}

@@ -26,7 +26,8 @@ func open(t *testing.T, dir string) *Book {
 	return b
 }
 
-func number(n int) *int { return &n }
+//go:fix inline
+func number(n int) *int { return new(n) }
 
 // TestGive gives one order after the other, and looks at each as it is and as it is
 // after a restart.
@@ -40,9 +41,9 @@ func TestGive(t *testing.T) {
 		{Undrain, nil, "!there is no such order"},
 		{Weight, nil, "!there is no such order"},
 		{Drain, nil, "drained"},
-		{Weight, number(0), "drained, weight 0"},
-		{Weight, number(256), "drained, weight 256"},
-		{Weight, number(257), "!weight 257 is out of range: give one from 0 to 256"},
+		{Weight, new(0), "drained, weight 0"},
+		{Weight, new(256), "drained, weight 256"},
+		{Weight, new(257), "!weight 257 is out of range: give one from 0 to 256"},
 		{Maintenance, nil, "in maintenance, weight 256"},
 		{Undrain, nil, "weight 256"},
 		{"destroy", nil, `!there is no action "destroy": choose drain, undrain, maintenance or weight`},
@@ -105,7 +106,12 @@ func TestDamaged(t *testing.T) {
 // TestUnwritable: an order that would be forgotten is not given.
 func TestUnwritable(t *testing.T) {
 	dir := t.TempDir()
-	b := open(t, filepath.Join(dir, "gone"))
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := &Book{}
+	b.file.folder = state.Folder(file)
 	if _, err := b.Give(Drain, Order{Backend: backend}, noon); err == nil || len(b.List()) > 0 {
 		t.Errorf("given without a folder: %v, %v", err, b.List())
 	}
