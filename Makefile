@@ -8,7 +8,7 @@ GO ?= go
 # Flags for `go test`: -race needs a C compiler, so it is left to those who have one.
 GOTESTFLAGS ?=
 # Flags for `make bench` and `make bench-failover`: go run ./bench/relay -help lists
-# them, and ./bench/failover.
+# them, and ./bench/failover. For `make bench-backends`: test/e2e/backends_test.go.
 BENCHFLAGS ?=
 SIM_SECONDS ?= 15625
 FUZZTIME ?= 1m
@@ -46,6 +46,10 @@ bench: build ## the relay beside HAProxy, nginx and the kernel alone (BENCHFLAGS
 .PHONY: bench-failover
 bench-failover: build ## how long nobody serves after each fault, beside keepalived (BENCHFLAGS='-trials 3 -only kshalb-500/'; two hours)
 	$(GO) run ./bench/failover $(BENCHFLAGS)
+
+.PHONY: bench-backends
+bench-backends: need-go ## what clients see when API servers fail, beside HAProxy with Keepalived (BENCHFLAGS='-backends.trials=1 -backends.only=kill'; an hour)
+	test/e2e/run -run TestBackends -timeout 12h -backends.trials=5 -backends.only=. -backends.balancers=kshalb,haproxy-guide,haproxy-tuned $(BENCHFLAGS)
 
 .PHONY: bench-parts
 bench-parts: need-go ## what the parts cost by themselves

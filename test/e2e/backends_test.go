@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestBackends(t *testing.T) {
 		must(t, err)
 		all = append(all, b)
 	}
-	p := startWithout(t)
+	p := startWithout(t, cluster.Options{})
 	for range *trials {
 		for _, b := range all {
 			p.round(t, b, wanted, &seen)
@@ -79,7 +80,7 @@ func (p *controlPlane) round(t *testing.T, b balancer, wanted *regexp.Regexp, se
 // to rest again, and they are started anew.
 func (p *controlPlane) suffer(t *testing.T, b balancer, f trouble, seen *table) {
 	ctx := labtest.Context(t, startup)
-	o, err := p.play(ctx, b, f)
+	o, err := p.play(ctx, b, f, p.victim(t, f.holder))
 	if err == nil {
 		seen.add(f, b.name(), o)
 		t.Log(o)
@@ -99,11 +100,7 @@ func (p *controlPlane) suffer(t *testing.T, b balancer, f trouble, seen *table) 
 }
 
 // play makes the fault, watches the clients until all is well again, and mends it.
-func (p *controlPlane) play(ctx context.Context, b balancer, f trouble) (o outcome, err error) {
-	victim, err := p.victim(f)
-	if err != nil {
-		return o, err
-	}
+func (p *controlPlane) play(ctx context.Context, b balancer, f trouble, victim *cluster.Master) (o outcome, err error) {
 	if err := p.prepare(ctx, b, f, victim); err != nil {
 		return o, fmt.Errorf("prepare: %w", err)
 	}
@@ -140,17 +137,11 @@ func (p *controlPlane) play(ctx context.Context, b balancer, f trouble) (o outco
 }
 
 // victim is a master that has the address, or one that has not.
-func (p *controlPlane) victim(f trouble) (*cluster.Master, error) {
-	for _, m := range p.Masters {
-		has, err := m.Has(p.VIP)
-		if err != nil {
-			return nil, err
-		}
-		if has == f.holder {
-			return m, nil
-		}
-	}
-	return nil, errors.New("no master is fit to be the victim")
+func (p *controlPlane) victim(t *testing.T, holds bool) *cluster.Master {
+	t.Helper()
+	at := holder(t, p)
+	i := slices.IndexFunc(p.Masters, func(m *cluster.Master) bool { return (m.Name() == at) == holds })
+	return p.Masters[i]
 }
 
 // prepare has the victim's API server run with the flags that the fault wants, and
@@ -173,8 +164,11 @@ func (p *controlPlane) prepare(ctx context.Context, b balancer, f trouble, victi
 // hold compares with the bars.
 func (o outcome) hold(t *testing.T, b bars) {
 	t.Helper()
-	if !b.mayFail && o.failed > 0 {
-		t.Errorf("%d new requests failed, the first with: %v", o.failed, o.err)
+	if n := o.failed - o.dropped; !b.mayFail && n > 0 {
+		t.Errorf("%d new connections failed, the first with: %v", n, o.err)
+	}
+	if !b.mayFail && !b.mayDrop && o.dropped > 0 {
+		t.Errorf("%d requests on new connections failed, the first with: %v", o.dropped, o.err)
 	}
 	for _, bar := range []struct {
 		what      string

@@ -36,6 +36,7 @@ type clients struct {
 // request is one on a connection of its own, which is over.
 type request struct {
 	began, ended time.Time
+	connected    bool // an API server has greeted, in TLS; what follows is between it and the client
 	err          error
 }
 
@@ -81,25 +82,28 @@ func (c *clients) ask(ctx context.Context) error {
 	for range ticks(ctx, 20*time.Millisecond) {
 		c.note(func() { c.begun++ })
 		requests.Go(func() {
-			r := request{began: time.Now()}
-			r.err = c.once(ctx)
-			r.ended = time.Now()
+			r := c.once(ctx)
 			c.note(func() { c.requests = append(c.requests, r) })
 		})
 	}
 	return nil
 }
 
-func (c *clients) once(ctx context.Context) error {
+func (c *clients) once(ctx context.Context) (r request) {
+	r.began = time.Now()
+	defer func() { r.ended = time.Now() }()
 	ctx, cancel := context.WithTimeoutCause(ctx, giveUp, fmt.Errorf("no answer within %v", giveUp))
 	defer cancel()
 	conn, err := c.dial(ctx)
 	if err != nil {
-		return err
+		r.err = err
+		return r
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	return version(conn, bufio.NewReader(conn))
+	r.connected = true
+	r.err = version(conn, bufio.NewReader(conn))
+	return r
 }
 
 func (c *clients) keepAsking(ctx context.Context) error {

@@ -50,18 +50,19 @@ const startup = 3 * time.Minute
 // start starts a control plane with kshalb in front of it.
 func start(t *testing.T) *controlPlane {
 	t.Helper()
-	p := startWithout(t)
-	must(t, p.startBalancer(labtest.Context(t, startup), ours{}))
+	return startAs(t, ours{}, cluster.Options{})
+}
+
+// startAs starts one with a balancer, and kshalb's options.
+func startAs(t *testing.T, b balancer, o cluster.Options) *controlPlane {
+	t.Helper()
+	p := startWithout(t, o)
+	must(t, p.startBalancer(labtest.Context(t, startup), b))
 	return p
 }
 
 // startWithout starts one with nothing in front of it.
-func startWithout(t *testing.T) *controlPlane {
-	t.Helper()
-	return startAs(t, cluster.Options{})
-}
-
-func startAs(t *testing.T, o cluster.Options) *controlPlane {
+func startWithout(t *testing.T, o cluster.Options) *controlPlane {
 	t.Helper()
 	p := &controlPlane{etcd: program(t, "KSHALB_E2E_ETCD"), apiserver: program(t, "KSHALB_E2E_APISERVER"), running: make(map[string]*lab.Process)}
 	var err error

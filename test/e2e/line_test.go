@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"time"
@@ -28,6 +29,9 @@ func (r *road) dial(ctx context.Context, protocols ...string) (*tls.Conn, error)
 	raw, err := r.p.Client.DialContext(ctx, "tcp", r.to.String())
 	if err != nil {
 		return nil, err
+	}
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		_ = tcp.SetKeepAlivePeriod(30 * time.Second) // as client-go
 	}
 	config := r.tls.Clone()
 	config.NextProtos = protocols
@@ -58,12 +62,6 @@ func server(conn *tls.Conn) string {
 	return conn.ConnectionState().PeerCertificates[0].Subject.CommonName
 }
 
-// refusal is an answer of an API server other than the wanted one: of one that stops,
-// 503. That is no balancer's doing.
-type refusal struct{ status string }
-
-func (r refusal) Error() string { return "the API server answered " + r.status }
-
 // version asks for /version, which everybody may, and which API servers answer
 // also while they are about to stop.
 func version(conn *tls.Conn, answers *bufio.Reader) error {
@@ -76,7 +74,7 @@ func version(conn *tls.Conn, answers *bufio.Reader) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return refusal{resp.Status}
+		return fmt.Errorf("the API server answered %s", resp.Status)
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
 	return err

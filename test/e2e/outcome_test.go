@@ -3,7 +3,6 @@ package e2e
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,8 +11,8 @@ import (
 // outcome is what clients saw of one fault.
 type outcome struct {
 	requests   int           // on new connections, that began after the fault
-	failed     int           // of them, that got no answer
-	refused    int           // of them, that an API server answered, but not as wanted
+	failed     int           // of them
+	dropped    int           // of these, that had reached an API server: it went before it answered, or answered 503
 	err        error         // of the first of these
 	lastFailed time.Duration // after the fault, when the last of these began
 	longest    time.Duration // that one of the requests took
@@ -105,12 +104,11 @@ func (o *outcome) fail(r request, at time.Time) {
 	if r.err == nil {
 		return
 	}
-	o.err = cmp.Or(o.err, r.err)
-	if errors.As(r.err, new(refusal)) {
-		o.refused++
-		return
-	}
 	o.failed++
+	if r.connected {
+		o.dropped++
+	}
+	o.err = cmp.Or(o.err, r.err)
 	o.lastFailed = r.began.Sub(at)
 }
 
@@ -129,8 +127,8 @@ func gap(times []time.Time, from, to time.Time) (longest time.Duration) {
 func (o outcome) String() string {
 	text := fmt.Sprintf("%d of %d new requests failed, the last of them began after %v, the longest took %v; kept connection silent for %v, watch for %v; %d under way failed",
 		o.failed, o.requests, round(o.lastFailed), round(o.longest), round(o.kept), round(o.watch), o.cut)
-	if o.refused > 0 {
-		text += fmt.Sprintf("; API servers that stop refused %d", o.refused)
+	if o.dropped > 0 {
+		text += fmt.Sprintf("; %d of the failed ones had reached an API server", o.dropped)
 	}
 	if o.late {
 		text += "; not all was well at the end"

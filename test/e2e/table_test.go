@@ -43,8 +43,8 @@ func (t *table) String() string {
 	var b strings.Builder
 	line := func(cells ...string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
 	b.WriteByte('\n')
-	line("fault", "", "trials", "failed new requests", "the last of them began after", "longest new request", "kept connection silent", "watch silent")
-	line(slices.Repeat([]string{"---"}, 8)...)
+	line("fault", "", "trials", "new connections failed", "requests on them failed", "the last of them began after", "longest new request", "kept connection silent", "watch silent")
+	line(slices.Repeat([]string{"---"}, 9)...)
 	order := troubles()
 	slices.SortStableFunc(t.rows, func(a, b tableRow) int {
 		return cmp.Compare(position(order, a.fault), position(order, b.fault))
@@ -69,14 +69,14 @@ func (r tableRow) cells() []string {
 		trials += fmt.Sprintf(", %d broken off", r.failed)
 	}
 	if len(r.outcomes) == 0 {
-		return []string{r.fault.name, r.balancer, trials, "–", "–", "–", "–", "–"}
+		return []string{r.fault.name, r.balancer, trials, "–", "–", "–", "–", "–", "–"}
 	}
 	millis := func(of func(outcome) time.Duration) string {
 		return r.three(func(o outcome) int64 { return of(o).Milliseconds() })
 	}
 	return []string{
 		r.fault.name, r.balancer, trials,
-		r.three(func(o outcome) int64 { return int64(o.failed) }) + r.refused(),
+		r.three(func(o outcome) int64 { return int64(o.failed - o.dropped) }), r.three(func(o outcome) int64 { return int64(o.dropped) }),
 		millis(func(o outcome) time.Duration { return o.lastFailed }), millis(func(o outcome) time.Duration { return o.longest }),
 		millis(func(o outcome) time.Duration { return o.kept }), millis(func(o outcome) time.Duration { return o.watch }),
 	}
@@ -94,18 +94,6 @@ func (r tableRow) three(of func(outcome) int64) string {
 		return fmt.Sprint(least)
 	}
 	return fmt.Sprintf("%d/%d/%d", least, all[len(all)/2], most)
-}
-
-// refused is how many requests API servers refused, in all trials.
-func (r tableRow) refused() string {
-	n := 0
-	for _, o := range r.outcomes {
-		n += o.refused
-	}
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (and %d refused)", n)
 }
 
 func kernel() string {

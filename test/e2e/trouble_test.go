@@ -24,7 +24,8 @@ type trouble struct {
 
 // bars are what kshalb has set itself; 0 is nothing.
 type bars struct {
-	mayFail bool          // requests that begin within this time of the fault
+	mayFail bool          // new connections, and requests on them
+	mayDrop bool          // requests that have reached an API server
 	new     time.Duration // for which a request on a new connection waits, and after which none fails
 	kept    time.Duration // until who has a connection is told that it is over
 	watch   time.Duration // until an informer goes on
@@ -32,21 +33,28 @@ type bars struct {
 
 var (
 	refusing = bars{kept: 2 * time.Second, watch: 3 * time.Second}
+	// Who stops without a delay leaves those whom it has greeted and not yet heard,
+	// and answers 503 to some: no balancer can know before.
+	stopping = bars{mayDrop: true, kept: 2 * time.Second, watch: 3 * time.Second}
 	silent   = bars{mayFail: true, new: 1500 * time.Millisecond, kept: 2 * time.Second, watch: 3 * time.Second}
+	// A new holder knows nothing of the old one's connections, so it can reset one
+	// only when the client says something: a watch that is alone on its connection
+	// does so after 30 s, when client-go sends an HTTP/2 ping.
+	moved = bars{mayFail: true, new: silent.new, kept: silent.kept}
 )
 
 func troubles() []trouble {
 	return []trouble{
 		{name: "API server: kill -9", short: true, do: killed, undo: started, bars: refusing},
 		{name: "API server: SIGSTOP", short: true, do: paused, undo: continued, bars: silent},
-		{name: "API server: SIGTERM", short: true, do: terminated, undo: started, bars: refusing},
+		{name: "API server: SIGTERM", short: true, do: terminated, undo: started, bars: stopping},
 		{name: "API server: SIGTERM, --shutdown-delay-duration=5s", flags: []string{"--shutdown-delay-duration=5s"},
 			do: terminated, undo: started, bars: refusing},
-		{name: "API servers: rolling restart", short: true, lasts: true, do: rolled, undo: nothing, bars: refusing},
+		{name: "API servers: rolling restart", short: true, lasts: true, do: rolled, undo: nothing, bars: stopping},
 		{name: "host cut off", do: isolated, undo: healed, bars: silent},
-		{name: "host cut off, which has the address", holder: true, do: isolated, undo: healed, bars: silent},
+		{name: "host cut off, which has the address", holder: true, do: isolated, undo: healed, bars: moved},
 		{name: "link down", do: unplugged, undo: healed, bars: silent},
-		{name: "link down, of who has the address", holder: true, do: unplugged, undo: healed, bars: silent},
+		{name: "link down, of who has the address", holder: true, do: unplugged, undo: healed, bars: moved},
 	}
 }
 
