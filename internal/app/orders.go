@@ -42,8 +42,8 @@ func (a *App) order(ask admin.BackendOrder) (admin.BackendOrdered, error) {
 		s.retarget(func(*targets) {})
 	}
 	done := admin.BackendOrdered{Backend: backend.String(), Order: o.String(), Notes: []string{}}
-	if !a.orders.Kept() {
-		done.Notes = append(done.Notes, "it will be forgotten at a restart: there is no state folder (kshalb run --state)")
+	if err := a.orders.Kept(); err != nil {
+		done.Notes = append(done.Notes, fmt.Sprintf("a restart will not know of it: %v", err))
 	}
 	return done, nil
 }
