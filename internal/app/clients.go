@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -19,7 +20,7 @@ func clientsOf(at netip.AddrPort) (all []netip.AddrPort, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the clients of %s: %w", at, err)
 	}
-	defer conn.Close()
+	defer func() { err = errors.Join(err, conn.Close()) }()
 	request := make([]byte, diagRequest)
 	request[0], request[1] = unix.AF_INET, unix.IPPROTO_TCP
 	if at.Addr().Is6() {
