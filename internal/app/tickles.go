@@ -37,6 +37,9 @@ func (a *App) tellOf(f *float) {
 	for _, s := range f.services {
 		var clients []netip.AddrPort
 		for _, l := range s.listeners() {
+			if l.Status().Active == 0 {
+				continue // the kernel looks through all its connections, which takes it a millisecond
+			}
 			some, err := clientsOf(l.Addr())
 			if err != nil {
 				a.log.Debug("clients that wait will not be told when this node goes", "err", err)
