@@ -89,7 +89,7 @@ vips:
 - {name: a, address: 192.168.0.10, interface: bond0.7, priorities: {master1: 100}, preempt: false}
 - {name: b, address: 192.168.0.11}
 listeners:
-- {name: a, vip: a, port: 60000, backends: {addresses: ["10.0.0.1:1", {address: "[2001:db8::1]:2", weight: 3, backup: true}, "Api.example.org.:6443", {address: "db:5432", weight: 0}]}}
+- {name: a, vip: a, port: 60000, backends: {addresses: ["10.0.0.1:1", {address: "[2001:db8::1]:2", weight: 3, backup: true}, "Api.example.org.:6443", {address: "db:5432", weight: 0}, {dns: DB2.example.org, port: 5432, weight: 2, backup: true}]}}
 - {name: a2, vip: a, port: 443, privatePort: 8443, backends: {peers: true, port: 443}, check: {type: tcp}}
 - name: local
   bind: 0.0.0.0
@@ -116,7 +116,7 @@ log: {level: debug, format: json}
 	check("interface", "bond0.7", c.VIPs[0].Interface)
 	check("a high port", addrPort("192.168.0.10:40000"), c.Listeners[0].Bind)
 	check("backends", []Backend{{addrPort("10.0.0.1:1"), 1, false}, {addrPort("[2001:db8::1]:2"), 3, true}}, c.Listeners[0].Backends)
-	check("names", []NamedBackend{{"api.example.org.", 6443, 1, false}, {"db", 5432, 0, false}}, c.Listeners[0].Names)
+	check("names", []NamedBackend{{"api.example.org.", 6443, 1, false}, {"db", 5432, 0, false}, {"db2.example.org", 5432, 2, true}}, c.Listeners[0].Names)
 	check("a private port", addrPort("192.168.0.10:8443"), c.Listeners[1].Bind)
 	check("what holds by default, and without a VIP", []string{ConflictAuto, ""}, []string{c.Listeners[0].PortConflict, c.Listeners[2].PortConflict})
 	check("a port that is taken", addrPort("192.168.0.10:444"), c.Listeners[3].Bind)
@@ -124,7 +124,7 @@ log: {level: debug, format: json}
 	check("bind", addrPort("0.0.0.0:80"), c.Listeners[2].Bind)
 	check("check", Check{
 		Type: CheckHTTP, Path: "/healthz?verbose", Expect: []int{204}, Host: "web:80",
-		Interval: 5 * time.Second, FastInterval: 100 * time.Millisecond, DownInterval: 500 * time.Millisecond,
+		Interval: 5 * time.Second, FastInterval: 100 * time.Millisecond, DownInterval: 5 * time.Second,
 		StandbyInterval: 5 * time.Second, Timeout: 10 * time.Second, Rise: 1, Fall: 3,
 	}, c.Listeners[2].Check)
 	check("timeouts", Timeouts{200 * time.Millisecond, 200 * time.Millisecond, time.Hour, 0, 0, 20 * time.Second}, c.Listeners[2].Timeouts)
@@ -219,7 +219,7 @@ func TestEmbedded(t *testing.T) {
 		{":6443", []string{"192.168.0.1:6443"},
 			`command line: --listen: ":6443" is not ADDRESS:PORT; write one like 192.168.0.1:6443 or [2001:db8::1]:6443`},
 		{"127.0.0.1:6443", []string{"master1"},
-			`command line: --backend: "master1" is not ADDRESS:PORT; write one like 192.168.0.1:6443 or [2001:db8::1]:6443`},
+			`command line: --backend: "master1" has no port; write one, as in api.example.org:6443`},
 		{"127.0.0.1:6443", nil, `command line: --backend: is missing; write one like 192.168.0.1:6443`},
 		{"127.0.0.1:6443", []string{"127.0.0.1:6443"},
 			"command line: listeners[0].backends: 127.0.0.1:6443 is this listener itself, so kshalb would serve itself; write another port or address"},

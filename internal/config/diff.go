@@ -98,7 +98,8 @@ func names(list reflect.Value) []string {
 	return all
 }
 
-// written is a value about as it would be written; equal values have the same.
+// written is a value about as it would be written; equal values have the same, and
+// so have lists of the same entries in any order.
 func written(v reflect.Value) string {
 	switch v.Kind() {
 	case reflect.Slice:
@@ -106,6 +107,7 @@ func written(v reflect.Value) string {
 		for i := range v.Len() {
 			words = append(words, fmt.Sprint(v.Index(i).Interface()))
 		}
+		slices.Sort(words)
 		return "[" + strings.Join(words, ", ") + "]"
 	case reflect.Map:
 		numbers := v.Interface().(map[string]int)

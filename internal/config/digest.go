@@ -50,6 +50,7 @@ func canonical(l Listener) Listener {
 	l.Names = slices.SortedFunc(slices.Values(l.Names), func(a, b NamedBackend) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Port, b.Port))
 	})
+	l.Check.Expect = slices.Sorted(slices.Values(l.Check.Expect))
 	l.Allow = slices.SortedFunc(slices.Values(l.Allow), netip.Prefix.Compare)
 	return l
 }

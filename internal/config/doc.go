@@ -9,7 +9,7 @@
 //
 // Reading is strict and complete: an unknown key, a wrong type, an impossible
 // value or a contradiction is refused with its place, and all of them are told
-// at once. A key whose feature does not exist yet is refused, never ignored.
+// at once.
 //
 // The package reads the two files that it is told to read and touches nothing
 // else: it looks up no host, no interface and no CA.

@@ -74,9 +74,14 @@ func checkConfig(t *testing.T, c *Config) {
 		must((l.VIP == "") == (l.Bind == l.Address), "a private port at a VIP")
 		must(l.VIP == "" || vips[l.VIP] == l.Address.Addr(), "the VIP's address")
 		must(len(l.Backends)+len(l.Names) > 0 && l.Check.Interval > 0 && l.Check.Timeout > 0 && l.Timeouts.Connect > 0, "backends and times")
-		must((l.Check.Type == CheckTCP) == (l.Check.Path == ""), "a path")
+		must((l.Check.Type == CheckTCP) == (l.Check.Path == "") && (l.Check.Path == "") == (len(l.Check.Expect) == 0), "a path")
+		must(l.Check.FastInterval <= min(l.Check.Interval, l.Check.DownInterval) && l.Check.Interval <= l.Check.StandbyInterval, "paces")
+		must(l.Timeouts.Retry <= l.Timeouts.Connect, "a retry")
+		for _, b := range l.Names {
+			must(isHostName(b.Name) && b.Port > 0 && b.Weight >= 0 && b.Weight <= 256, "a name")
+		}
 		for _, b := range l.Backends {
-			must(b.Address.IsValid() && b.Address.Port() > 0 && b.Address != l.Bind, "a backend")
+			must(b.Address.IsValid() && b.Address.Port() > 0 && b.Address != l.Bind && b.Weight >= 0 && b.Weight <= 256, "a backend")
 		}
 	}
 	must(len(c.Digest()) == 12, "the digest")

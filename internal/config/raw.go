@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"strconv"
 	"time"
 )
 
@@ -88,9 +89,26 @@ type rawBackends struct {
 }
 
 type rawBackend struct {
-	Address endpoint `yaml:"address" need:"192.168.0.1:6443" short:"true"`
+	Address endpoint `yaml:"address" short:"true"`
+	DNS     string   `yaml:"dns" is:"hostname"` // with Port, which becomes Address
+	Port    int      `yaml:"port" range:"1..65535"`
 	Weight  int      `yaml:"weight" default:"1" range:"0..256"`
 	Backup  bool     `yaml:"backup" default:"false"`
+}
+
+// String is the backend as one writes it: short where that says it all.
+func (b rawBackend) String() string {
+	text := "{address: " + b.Address.String()
+	if b.Weight != 1 {
+		text += ", weight: " + strconv.Itoa(b.Weight)
+	}
+	if b.Backup {
+		text += ", backup: true"
+	}
+	if b.Weight == 1 && !b.Backup {
+		return b.Address.String()
+	}
+	return text + "}"
 }
 
 type rawRebalance struct {

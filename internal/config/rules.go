@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,7 +8,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -97,14 +95,11 @@ func checkText(rule, text string) error {
 			return errors.New("is not a path; write one like /readyz")
 		}
 	case "hostname":
-		if !hostRule.MatchString(text) {
+		if !isHostName(text) {
 			return errors.New("is not a host name; write one like api.example.org")
 		}
 	case "host":
-		name, port, _ := strings.Cut(text, ":")
-		if _, err := strconv.ParseUint(cmp.Or(port, "0"), 10, 16); err != nil || !hostRule.MatchString(name) {
-			return errors.New("is not the name of a host; write one like api.example.org or api.example.org:6443")
-		}
+		return checkHostHeader(text)
 	case "hostport":
 		if _, err := parseAddrPort(text); err != nil {
 			return err

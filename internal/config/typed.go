@@ -126,7 +126,7 @@ const (
 
 // Rebalance is how idle connections are moved to backends that have too few.
 type Rebalance struct {
-	Within       time.Duration // until shares are even; 0 is off
+	Within       time.Duration // until shares are even, 1 s to 24 h; 0 is off
 	Idle         time.Duration // no byte for so long, 1 s to 1 h
 	MaxPerSecond int           // connections that are ended at most, 1 to 1000
 }
@@ -156,13 +156,13 @@ const (
 type Check struct {
 	Type       string // CheckHTTPS, CheckHTTP or CheckTCP
 	Path       string // begins with "/"; "" for CheckTCP
-	Expect     []int  // statuses that mean ready, at least one; nil for CheckTCP
+	Expect     []int  // statuses that mean ready, 200 to 599, at least one; nil for CheckTCP
 	Host       string // the header; "" is the backend's address and port
 	ServerName string // for CheckHTTPS, in TLS; "" is the backend's address
 
 	Interval        time.Duration // of a backend that is up, 100 ms to 1 h
 	FastInterval    time.Duration // while a verdict is pending, not longer than Interval
-	DownInterval    time.Duration // of one that is not up
+	DownInterval    time.Duration // of one that is draining or down, not shorter than FastInterval
 	StandbyInterval time.Duration // instead of Interval where the VIP is not held, not shorter
 	Timeout         time.Duration // 10 ms to 1 min
 	Rise            int           // successes in a row that bring a backend up, 1 to 100
@@ -185,10 +185,10 @@ const (
 // at least 1 ms, and Drain.
 type Timeouts struct {
 	Connect    time.Duration // to one backend
-	Retry      time.Duration // to one backend while there is another one to try, not longer than Connect
+	Retry      time.Duration // to one backend while there is another one to try, not longer than Connect; 0 is Connect
 	Idle       time.Duration // no byte either way
 	HalfClosed time.Duration // after one side has finished sending
-	Drain      time.Duration // given to connections on stop; 0 closes them at once
+	Drain      time.Duration // given to connections on stop, and to those of a draining backend; 0 closes them at once
 	User       time.Duration // unacknowledged data: TCP_USER_TIMEOUT of tcp(7)
 }
 

@@ -3,6 +3,8 @@ package config
 import (
 	"net/netip"
 	"slices"
+	"strings"
+	"time"
 )
 
 // backends are the targets of a listener, with the peers written out.
@@ -46,8 +48,10 @@ func (d *decoder) listedBackends(at string, raws []rawBackend, c *Config, l *Lis
 		d.report(at+".addresses", "is empty; write one like 192.168.0.1:6443")
 	}
 	seen := map[endpoint]string{}
-	for i, b := range raws {
+	for i := range raws {
 		path := index(at+".addresses", i)
+		d.named(path, &raws[i])
+		b := raws[i]
 		once(d, seen, b.Address, path)
 		if b.Address.name != "" {
 			l.Names = append(l.Names, NamedBackend{b.Address.name, b.Address.at.Port(), b.Weight, b.Backup})
@@ -61,22 +65,48 @@ func (d *decoder) listedBackends(at string, raws []rawBackend, c *Config, l *Lis
 		}
 		l.Backends = append(l.Backends, Backend{b.Address.at, b.Weight, b.Backup})
 	}
-	if len(raws) > 0 && !slices.ContainsFunc(raws, func(b rawBackend) bool { return !b.Backup }) {
-		d.report(at+".addresses", "each of them is a backup; leave backup out for those that are to serve")
+	d.roles(at+".addresses", raws)
+}
+
+// named makes the long form of a name the same as its short one.
+func (d *decoder) named(at string, raw *rawBackend) {
+	hasAddress, hasDNS, hasPort := d.given[at+".address"], d.given[at+".dns"], d.given[at+".port"]
+	switch {
+	case hasAddress && hasDNS:
+		d.report(at+".dns", "contradicts address: %s; keep one of them", raw.Address)
+	case hasPort && !hasDNS:
+		d.report(at+".port", "goes with dns only; write the port with the address, as in 192.168.0.1:6443")
+	case hasDNS && raw.DNS == "" && !d.bad[at+".dns"]:
+		d.report(at+".dns", "is empty; write a name like api.example.org")
+	case hasDNS && !hasPort:
+		d.report(at+".port", "is missing; write it as in port: 6443")
+	case hasDNS:
+		raw.Address = endpoint{strings.ToLower(raw.DNS), netip.AddrPortFrom(netip.Addr{}, uint16(raw.Port))}
+		raw.DNS, raw.Port = "", 0
+	case raw.Address == endpoint{} && !d.bad[at] && !hasAddress:
+		d.report(at+".address", "is missing; write it as in address: 192.168.0.1:6443, or a name as in dns: api.example.org, port: 6443")
 	}
 }
 
-// identity is what backends learn of clients.
-func (d *decoder) identity(at string, raw rawListener, l Listener) {
-	if !l.Transparent {
+// roles tells when nobody is to serve.
+func (d *decoder) roles(at string, raws []rawBackend) {
+	if len(raws) == 0 {
 		return
 	}
-	for _, b := range l.Backends {
-		if l.Bind.IsValid() && b.Address.IsValid() && l.Bind.Addr().Is4() != b.Address.Addr().Is4() {
-			d.report(at+".source", "client cannot be: clients of %s have addresses of another family than backend %s; write source: node", l.Address, b.Address)
-		}
+	if !slices.ContainsFunc(raws, func(b rawBackend) bool { return !b.Backup }) {
+		d.report(at, "each of them is a backup; leave backup out for those that are to serve")
 	}
-	if raw.Backends.Peers {
-		d.report(at+".source", "client cannot be with peers: they answer clients directly, and one of them is this host; write source: node")
+	if !slices.ContainsFunc(raws, func(b rawBackend) bool { return b.Weight > 0 }) {
+		d.warn(at, "each of them has weight 0, so that none gets a connection; write a weight of 1 or more for those that are to serve")
+	}
+}
+
+// sharing is how connections are shared between backends.
+func (d *decoder) sharing(at string, raw rawListener) {
+	if raw.Balance == BalanceSource && raw.SlowStart > 0 {
+		d.report(at+".slowStart", "contradicts balance: source, which sends a client to the same backend at any time; keep one of them")
+	}
+	if within := raw.Rebalance.Within; within > 0 && within < time.Second {
+		d.report(at+".rebalance.within", "%s is too short to be gentle; write 1s to 24h, or 0s for no rebalancing", within)
 	}
 }

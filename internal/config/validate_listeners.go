@@ -30,10 +30,13 @@ func (d *decoder) listeners(raws []rawListener, c *Config) []Listener {
 		if l.VIP != "" {
 			l.PortConflict = raw.PortConflict
 		}
+		// Diff is to see a default as what it comes to, or as one.
+		raws[i].Check, raws[i].Timeouts = inEffect(raw.Check, l.Check), rawTimeouts(l.Timeouts)
 		if raw.PrivatePort == defaultPrivate(raw.Port) {
-			raws[i].PrivatePort = 0 // Diff is to see the default as one
+			raws[i].PrivatePort = 0
 		}
 		d.backends(at+".backends", raw.Backends, c, &l)
+		d.sharing(at, raw)
 		d.identity(at, raw, l)
 		d.allow(at+".allow", raw.Allow)
 		served[raw.VIP] = true

@@ -38,12 +38,17 @@ func (c http2) ask(ctx context.Context) error { return get(ctx, c.Client, c.url+
 // that always have one on its way.
 func TestRebalance(t *testing.T) {
 	const busy, idle = 9, 18
-	p := startAs(t, ours{}, cluster.Options{Balance: "leastconn", Rebalance: "{within: 5s, idle: 2s, maxPerSecond: 10}"})
+	p := startAs(t, cluster.Options{Balance: "leastconn", Rebalance: "{within: 5s, idle: 2s, maxPerSecond: 10}"})
+	must(t, p.startBalancer(labtest.Context(t, startup), ours{}))
 	ctx, cancel := context.WithCancel(t.Context())
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer cancel()
-	away := p.victim(t, false)
+	h := p.Master(holder(t, p))
+	away := p.Masters[0]
+	if away == h {
+		away = p.Masters[1]
+	}
 
 	must(t, p.running[away.Name()].Stop(labtest.Context(t, startup)))
 	keep := func(every time.Duration) {
@@ -63,7 +68,6 @@ func TestRebalance(t *testing.T) {
 	for range idle {
 		keep(4 * time.Second)
 	}
-	h := p.Master(holder(t, p))
 	must(t, h.WaitStatus(labtest.Context(t, startup), func(n status.Node) error {
 		if n.Listeners[0].Active < busy+idle {
 			return fmt.Errorf("%d clients are there, want %d", n.Listeners[0].Active, busy+idle)
