@@ -176,9 +176,9 @@ func get(ctx context.Context, client *http.Client, url string) error {
 		return err
 	}
 	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<12)) // all of it, or the connection is not used again
 	if resp.StatusCode == http.StatusOK {
-		return nil
+		return err
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<12))
 	return fmt.Errorf("%s: %s %w", resp.Status, body, err)
 }
