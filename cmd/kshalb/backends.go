@@ -2,32 +2,36 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kshalb/kshalb/internal/admin"
+	"github.com/kshalb/kshalb/internal/status"
 )
 
 // orderText stands below each of these commands' help.
 const orderText = `
 
 BACKEND is its ADDRESS:PORT, its address alone, or the name of a peer. What is
-said holds on this node, over restarts too, until it is undone; other nodes have
-to be told themselves. kshalb status shows it, with who said so and why.`
+said holds on this node alone, over restarts too, until it is undone: each kshalb
+has its own orders, so run the same on the others. kshalb status shows them, with
+who said so, since when and why.`
 
 func newDrain() *cobra.Command {
 	return orderCommand("drain BACKEND", "drain", "Give a backend no new connections",
 		`Drain has a backend get no new connections; those that it has go on for as long
-as they like.`, nil)
+as they like. The last backend that serves is drained with --force only.`, nil)
 }
 
 func newUndrain() *cobra.Command {
 	return orderCommand("undrain BACKEND", "undrain", "Undo a drain or a maintenance",
-		`Undrain undoes kshalb drain and kshalb maintenance.`, nil)
+		`Undrain undoes kshalb drain and kshalb maintenance; a weight stays as it is.`, nil)
 }
 
 func newMaintenance() *cobra.Command {
@@ -39,7 +43,7 @@ that are left after timeouts.drain are reset. kshalb undrain undoes it.`, nil)
 func newWeight() *cobra.Command {
 	return orderCommand("weight BACKEND N|default", "weight", "Change a backend's share of the new connections",
 		`Weight gives a backend another share of the new connections, 0 to 256; default is
-what the configuration says.`, weightOf)
+what the configuration says. With 0 it gets none; those that it has go on.`, weightOf)
 }
 
 // weightOf reads the word behind the backend.
@@ -65,9 +69,7 @@ func orderCommand(use, action, short, long string, weight func(string) (*int, er
 	}
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long + orderText, Args: cobra.ExactArgs(args),
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			return backends(cmd, args, socket), cobra.ShellCompDirectiveNoFileComp
-		},
+		ValidArgsFunction: complete(&socket, func(n status.Node, args []string) []string { return orderArgs(n, action, args) }),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			o.Backend, o.Who = args[0], operator()
 			if weight != nil {
@@ -80,7 +82,7 @@ func orderCommand(use, action, short, long string, weight func(string) (*int, er
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", done.Backend, cmp.Or(done.Order, "as configured"))
-			for _, n := range done.Notes {
+			for _, n := range append(done.Notes, hereOnly(cmd.Context(), socket)...) {
 				fmt.Fprintln(cmd.OutOrStdout(), "note:", n)
 			}
 			return nil
@@ -89,6 +91,8 @@ func orderCommand(use, action, short, long string, weight func(string) (*int, er
 	flags := cmd.Flags()
 	flags.StringVar(&socket, "socket", defaultSocket, "admin socket `PATH` of the running kshalb")
 	flags.StringVar(&o.Listener, "listener", "", "only for the listener of this `NAME` (default: all that have the backend)")
+	// It fails for flags that there are not.
+	_ = cmd.RegisterFlagCompletionFunc("listener", complete(&socket, listenerNames))
 	flags.StringVar(&o.Why, "why", "", "`TEXT` for whoever wonders later")
 	if action != "undrain" {
 		flags.BoolVar(&o.Force, "force", false, "although it is the last backend that serves")
@@ -108,16 +112,20 @@ func operator() string {
 	return name
 }
 
-// backends are those that there are, for shells.
-func backends(cmd *cobra.Command, args []string, socket string) (all []string) {
-	n, err := admin.FetchStatus(cmd.Context(), socket)
-	if err != nil || len(args) > 0 {
-		return nil
+// hereOnly says where else an order has to be given; nothing when this node is alone.
+func hereOnly(ctx context.Context, socket string) []string {
+	n, err := admin.FetchStatus(ctx, socket)
+	if err != nil {
+		return nil // the order is given all the same
 	}
-	for _, l := range n.Listeners {
-		for _, b := range l.Backends {
-			all = append(all, b.Address)
+	var others []string
+	for _, p := range n.Peers {
+		if p.Name != n.Name && !p.Witness {
+			others = append(others, p.Name)
 		}
 	}
-	return all
+	if len(others) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("only %s knows of it; run the same on %s", n.Name, strings.Join(others, ", "))}
 }

@@ -116,6 +116,7 @@ func TestCommandLine(t *testing.T) {
 		{args: "run --config " + gone, code: 1, stderr: "kshalb: read config: open " + gone + ": no such file or directory; name another with --config FILE"},
 		{args: "check --config " + gone, code: 1, stderr: "kshalb: read config: open " + gone + ": no such file or directory; name another with --config FILE"},
 		{args: "handover --socket " + gone, code: 1, stderr: "kshalb: ask " + gone + ": no such file or directory (is kshalb running, and are you root?)"},
+		{args: "drain m1 --socket " + gone, code: 1, stderr: "kshalb: ask " + gone + ": no such file or directory (is kshalb running, and are you root?)"},
 		{args: "handover m1 m2", code: 2, stderr: "kshalb: accepts at most 1 arg(s), received 2 (see kshalb --help)"},
 		{args: "reload --socket " + gone, code: 1, stderr: "kshalb: ask " + gone + ": no such file or directory (is kshalb running, and are you root?)"},
 		{args: "reload now", code: 2, stderr: `kshalb: unknown command "now" for "kshalb reload" (see kshalb --help)`},

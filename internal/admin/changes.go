@@ -26,24 +26,6 @@ type Changes struct {
 	Backend  func(BackendOrder) (BackendOrdered, error)
 }
 
-// BackendOrder asks for something to be done about a backend.
-type BackendOrder struct {
-	Backend  string `json:"backend"`            // ADDRESS:PORT, ADDRESS or the name of a peer
-	Listener string `json:"listener,omitempty"` // "" is all that have it
-	Action   string `json:"action"`             // drain, undrain, maintenance, weight
-	Weight   *int   `json:"weight,omitempty"`   // for weight; null is the configured one
-	Who      string `json:"who"`
-	Why      string `json:"why,omitempty"`
-	Force    bool   `json:"force,omitempty"` // although it is the last one that serves
-}
-
-// BackendOrdered is what holds for the backend then.
-type BackendOrdered struct {
-	Backend string   `json:"backend"`
-	Order   string   `json:"order"` // "" is nothing
-	Notes   []string `json:"notes"`
-}
-
 // Handover is a VIP that went from one node to another.
 type Handover struct {
 	VIP          string `json:"vip"`
@@ -85,9 +67,7 @@ func NewSocketHandler(src Source, changes Changes, log *slog.Logger) http.Handle
 	mux := newMux(src, log)
 	mux.HandleFunc("POST "+HandoverPath, func(w http.ResponseWriter, r *http.Request) {
 		var ask struct{ VIP, Node string }
-		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&ask); err != nil || ask.VIP == "" {
+		if err := decode(w, r, &ask); err != nil || ask.VIP == "" {
 			http.Error(w, fmt.Sprintf(`hand over: the body must be {"vip": NAME, "node": NAME or ""} (%v)`, err), http.StatusBadRequest)
 			return
 		}
@@ -95,21 +75,20 @@ func NewSocketHandler(src Source, changes Changes, log *slog.Logger) http.Handle
 		answer(w, done, err, log)
 	})
 	mux.HandleFunc("POST "+BackendsPath, func(w http.ResponseWriter, r *http.Request) {
-		var ask BackendOrder
-		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&ask); err != nil || ask.Backend == "" || ask.Action == "" {
-			http.Error(w, fmt.Sprintf(`order about a backend: the body must be {"backend": ADDRESS, "action": WHAT, ...} (%v)`, err), http.StatusBadRequest)
-			return
-		}
-		done, err := changes.Backend(ask)
-		answer(w, done, err, log)
+		serveBackends(w, r, changes.Backend, log)
 	})
 	mux.HandleFunc("POST "+ReloadPath, func(w http.ResponseWriter, _ *http.Request) {
 		done, err := changes.Reload()
 		answer(w, done, err, log)
 	})
 	return mux
+}
+
+// decode reads the body of a change.
+func decode(w http.ResponseWriter, r *http.Request, ask any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+	dec.DisallowUnknownFields()
+	return dec.Decode(ask)
 }
 
 // answer writes what was done as JSON, or the error as text.
@@ -152,16 +131,6 @@ func AskHandover(ctx context.Context, socket, vip, node string) (done Handover, 
 // again. A [*BadConfig] is a file with mistakes.
 func AskReload(ctx context.Context, socket string) (done Reloaded, err error) {
 	return done, query(ctx, request{socket, http.MethodPost, ReloadPath, nil, changeTimeout}, &done)
-}
-
-// AskBackend asks the kshalb behind a unix socket for something to be done about a
-// backend.
-func AskBackend(ctx context.Context, socket string, o BackendOrder) (done BackendOrdered, err error) {
-	body, err := json.Marshal(o)
-	if err != nil {
-		return done, err
-	}
-	return done, query(ctx, request{socket, http.MethodPost, BackendsPath, body, changeTimeout}, &done)
 }
 
 // BadConfig is what is wrong with a configuration, a line for each problem.

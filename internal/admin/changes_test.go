@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -31,7 +32,11 @@ func (a *asked) handler() http.Handler {
 			return Handover{VIP: vip, From: "m1", To: "m2", Term: 8, Milliseconds: 12}, a.err
 		},
 		Backend: func(o BackendOrder) (BackendOrdered, error) {
-			a.calls = append(a.calls, o.Action+" "+o.Backend)
+			call := fmt.Sprintf("%s %s %s %s %s %t", o.Action, o.Backend, o.Listener, o.Who, o.Why, o.Force)
+			if o.Weight != nil {
+				call += fmt.Sprint(" ", *o.Weight)
+			}
+			a.calls = append(a.calls, call)
 			return BackendOrdered{Backend: o.Backend, Order: "drained", Notes: []string{}}, a.err
 		},
 		Reload: func() (Reloaded, error) {
@@ -55,7 +60,12 @@ func TestSocketPaths(t *testing.T) {
 		{"handover with a word more", "POST", HandoverPath, `{"vip": "v", "force": true}`, 400, "hand over: the body must be ", ""},
 		{"handover with a long body", "POST", HandoverPath, `{"vip": "` + strings.Repeat("v", maxRequest) + `"}`, 400, "hand over: the body must be ", ""},
 		{"handover by GET", "GET", HandoverPath, "", 405, "", ""},
-		{"drain", "POST", BackendsPath, `{"backend": "m1", "action": "drain"}`, 200, `"order": "drained"`, "drain m1"},
+		{"drain", "POST", BackendsPath, `{"backend": "m1", "action": "drain"}`, 200, `"order": "drained"`, "drain m1    false"},
+		{"drain with all", "POST", BackendsPath, `{"backend": "m1", "listener": "l", "action": "drain", "weight": null, "why": "y", "who": "w", "force": true}`, 200, `"notes": []`, "drain m1 l w y true"},
+		{"weight", "POST", BackendsPath, `{"backend": "m1", "action": "weight", "weight": 0}`, 200, `"backend": "m1"`, "weight m1    false 0"},
+		{"a weight of another type", "POST", BackendsPath, `{"backend": "m1", "action": "weight", "weight": "0"}`, 400, "order about a backend: ", ""},
+		{"no action", "POST", BackendsPath, `{"backend": "m1"}`, 400, "order about a backend: ", ""},
+		{"drain by GET", "GET", BackendsPath, "", 405, "", ""},
 		{"drain of nothing", "POST", BackendsPath, `{"action": "drain"}`, 400, "order about a backend: the body must be ", ""},
 		{"drain with a word more", "POST", BackendsPath, `{"backend": "m1", "action": "drain", "now": true}`, 400, "order about a backend: ", ""},
 		{"reload", "POST", ReloadPath, "", 200, "log.level: info -> debug", "reload"},
@@ -113,7 +123,7 @@ func TestChangesOnTheSocketOnly(t *testing.T) {
 		}
 	}()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for _, p := range []string{HandoverPath, ReloadPath} {
+	for _, p := range []string{HandoverPath, ReloadPath, BackendsPath} {
 		for _, method := range []string{"POST", "PUT", "GET"} {
 			req, err := http.NewRequest(method, "http://"+s.doors[0].Addr().String()+p, strings.NewReader(`{"vip": "v"}`))
 			if err != nil {
@@ -134,6 +144,10 @@ func TestChangesOnTheSocketOnly(t *testing.T) {
 	}
 	if done, err := AskHandover(t.Context(), path, "v", "m2"); err != nil || done != (Handover{"v", "m1", "m2", 8, 12}) {
 		t.Errorf("%+v, %v", done, err)
+	}
+	order := BackendOrder{Backend: "m1", Listener: "l", Action: "weight", Weight: new(7), Who: "w", Why: "y", Force: true}
+	if done, err := AskBackend(t.Context(), path, order); err != nil || done.Backend != "m1" || done.Order != "drained" || a.calls[len(a.calls)-1] != "weight m1 l w y true 7" {
+		t.Errorf("%+v, %v, %q", done, err, a.calls)
 	}
 	done, err := AskReload(t.Context(), path)
 	if diff := cmp.Diff([]string{"log.level: info -> debug"}, done.Changes); diff != "" || err != nil {
@@ -160,6 +174,10 @@ func TestRefusals(t *testing.T) {
 			for _, err := range []error{
 				func() error { _, err := AskReload(t.Context(), path); return err }(),
 				func() error { _, err := AskHandover(t.Context(), path, "v", ""); return err }(),
+				func() error {
+					_, err := AskBackend(t.Context(), path, BackendOrder{Backend: "b", Action: "drain"})
+					return err
+				}(),
 			} {
 				if err == nil || err.Error() != strings.ReplaceAll(test.want, "PATH", path) {
 					t.Errorf("got %v, want %s", err, test.want)

@@ -46,6 +46,7 @@ type App struct {
 	fence    *vip.Fence // before all floats
 	cluster  *cluster   // nil when there is no VIP
 	hardware *hardware
+	strayed  strayed
 	answers  undo // what keeps backends' answers to clients' addresses here
 	stopping atomic.Bool
 	reloads  reloads

@@ -32,7 +32,7 @@ func (a *App) newCluster(m metrics) (*cluster, error) {
 		Cluster: a.cfg.Cluster.Name, Node: a.self.Name, Bind: netip.AddrPortFrom(a.self.Address, a.cfg.Cluster.Gossip.Port),
 		Peers: others(a.cfg, a.self.Name), Keys: keys, Log: a.log, Metrics: m.election,
 		Changed: a.learnMeta,
-	}, func(b []byte) { c.elector.Receive(b) })
+	}, a.heard)
 	c.elector, err = election.NewElector(election.ElectorConfig{
 		Node: a.self.Name, Voters: voters(a.cfg), Bootstrap: a.cfg.Cluster.Bootstrap,
 		Remembered: mem.remembered(), Remember: mem.remember,

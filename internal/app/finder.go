@@ -39,7 +39,7 @@ func newFinder(services []*service, folder string, log *slog.Logger) *finder {
 
 // load has the services begin with what the last run knew.
 func (f *finder) load() {
-	if f.folder != "" {
+	if f.folder != "" && f.finds() {
 		if err := f.folder.Prepare(); err != nil {
 			f.log.Warn("the backends that will be found will not be known after a restart; --state DIR names another folder", "err", err)
 			f.folder = ""
@@ -53,6 +53,13 @@ func (f *finder) load() {
 			t.named = f.known()
 		})
 	}
+}
+
+// finds reports whether there can be something to find.
+func (f *finder) finds() bool {
+	return slices.ContainsFunc(f.services, func(s *service) bool {
+		return len(s.cfg.Names) > 0 || s.cfg.PeerPort != 0 && s.cfg.VIP != ""
+	})
 }
 
 func (f *finder) known() map[discovery.Name][]netip.Addr {

@@ -21,6 +21,8 @@ type float struct {
 	manager  *vip.Manager
 	services []*service
 	recheck  chan struct{} // a backend changed
+	holds    atomic.Bool   // this node has the lease, as far as the election has said
+	taken    func()        // is called when that begins
 
 	routing      sync.Mutex // held from the look at the services to the change
 	setRedirects func([]vip.Redirect) error
@@ -45,6 +47,7 @@ func newFence(cfg *config.Config, log *slog.Logger) (*vip.Fence, error) {
 
 func (a *App) newFloat(cfg config.VIP, m metrics) (*float, error) {
 	f := &float{cfg: cfg, recheck: make(chan struct{}, 1)}
+	f.taken = func() { a.tickle(f) }
 	for _, s := range a.services {
 		if s.cfg.VIP == cfg.Name {
 			f.services = append(f.services, s)
@@ -64,7 +67,10 @@ func (a *App) newFloat(cfg config.VIP, m metrics) (*float, error) {
 
 func (f *float) hold(l election.Lease) {
 	f.manager.Hold(l.Term, l.Attempt, l.Deadline)
-	f.standby(false)
+	if !f.holds.Swap(true) {
+		f.standby(false)
+		f.taken()
+	}
 }
 
 // standby says whether clients come to this node by the VIP.
@@ -84,6 +90,7 @@ func (f *float) withdraw(ctx context.Context) error {
 	f.reset()
 	defer f.reset()
 	defer f.standby(true)
+	f.holds.Store(false)
 	return f.manager.Withdraw(ctx)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/kshalb/kshalb/internal/admin"
 	"github.com/kshalb/kshalb/internal/orders"
 	"github.com/kshalb/kshalb/internal/status"
+	"github.com/kshalb/kshalb/pkg/proxy"
 )
 
 // order does what an operator asks for about a backend, and remembers it.
@@ -19,11 +20,14 @@ func (a *App) order(ask admin.BackendOrder) (admin.BackendOrdered, error) {
 	a.ordering.Lock()
 	defer a.ordering.Unlock()
 	did := fmt.Sprintf("%s %s", ask.Action, ask.Backend)
+	action := orders.Action(ask.Action)
 	services, backend, err := a.backendNamed(ask.Backend, ask.Listener)
+	if at, is := a.leftOver(ask); err != nil && is && undoes(action, ask.Weight) {
+		backend, err = at, nil
+	}
 	if err != nil {
 		return admin.BackendOrdered{}, admin.Refuse(http.StatusNotFound, fmt.Errorf("%s: %w", did, err))
 	}
-	action := orders.Action(ask.Action)
 	if last := lastOf(services, backend); last != "" && ends(action, ask.Weight) && !ask.Force {
 		return admin.BackendOrdered{}, admin.Refuse(http.StatusConflict, fmt.Errorf("%s: it is the last backend that serves listener %s here;"+
 			" --force does it nevertheless", did, last))
@@ -42,8 +46,8 @@ func (a *App) order(ask admin.BackendOrder) (admin.BackendOrdered, error) {
 		s.retarget(func(*targets) {})
 	}
 	done := admin.BackendOrdered{Backend: backend.String(), Order: o.String(), Notes: []string{}}
-	if !a.orders.Kept() {
-		done.Notes = append(done.Notes, "it will be forgotten at a restart: there is no state folder (kshalb run --state)")
+	if err := a.orders.Kept(); err != nil {
+		done.Notes = append(done.Notes, fmt.Sprintf("a restart will not know of it: %v", err))
 	}
 	return done, nil
 }
@@ -51,6 +55,41 @@ func (a *App) order(ask admin.BackendOrder) (admin.BackendOrdered, error) {
 // ends tells what takes new connections away from a backend.
 func ends(a orders.Action, weight *int) bool {
 	return a == orders.Drain || a == orders.Maintenance || a == orders.Weight && weight != nil && *weight == 0
+}
+
+// undoes tells what is possible for a backend that is not there.
+func undoes(a orders.Action, weight *int) bool {
+	return a == orders.Undrain || a == orders.Weight && weight == nil
+}
+
+// leftOver finds a backend that is not there, but has an order.
+func (a *App) leftOver(ask admin.BackendOrder) (netip.AddrPort, bool) {
+	at, err := netip.ParseAddrPort(ask.Backend)
+	return at, err == nil && slices.ContainsFunc(a.orders.List(), func(o orders.Order) bool { return o.Backend == at })
+}
+
+// waiting are the orders about backends that are not there.
+func (a *App) waiting() (all []status.Order) {
+	for _, o := range a.orders.List() {
+		has := func(s *service) bool {
+			return (o.Listener == "" || o.Listener == s.cfg.Name) &&
+				slices.ContainsFunc(s.targets.list(), func(b proxy.Backend) bool { return b.Address == o.Backend })
+		}
+		if !slices.ContainsFunc(a.services, has) {
+			told := tell(o)
+			told.Listener, told.Backend = o.Listener, o.Backend.String()
+			all = append(all, told)
+		}
+	}
+	return all
+}
+
+// tell is what status says of an order.
+func tell(o orders.Order) status.Order {
+	return status.Order{
+		What: o.String(), Drain: o.Drain, Maintenance: o.Maintenance, Weight: o.Weight,
+		Who: o.Who, Since: o.Since, Why: o.Why,
+	}
 }
 
 // backendNamed finds a backend by its address and port, its address alone, or its
@@ -109,5 +148,6 @@ func (s *service) orderOf(backend netip.AddrPort) *status.Order {
 	if !is {
 		return nil
 	}
-	return &status.Order{What: o.String(), Who: o.Who, Since: o.Since, Why: o.Why}
+	told := tell(o)
+	return &told
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 
 	"github.com/kshalb/kshalb/internal/config"
@@ -16,9 +17,12 @@ import (
 
 // service is one listener with the pool behind it and the checks of that pool.
 type service struct {
-	cfg      config.Listener
-	log      *slog.Logger
-	targets  *targets
+	cfg     config.Listener
+	log     *slog.Logger
+	targets *targets
+
+	following sync.Mutex // held while the pool and the checks follow the targets
+
 	pool     *proxy.Pool
 	listener *proxy.Listener
 	beside   *proxy.Listener // at VIP:port, beside one who shares it; nil: not so
@@ -77,6 +81,14 @@ var balances = map[string]proxy.Balance{
 
 // retarget has the pool and the checks follow the targets.
 func (s *service) retarget(change func(*targets)) {
+	s.follow(change)
+	s.changed()
+}
+
+// follow does one change at a time, or an older list could come last.
+func (s *service) follow(change func(*targets)) {
+	s.following.Lock()
+	defer s.following.Unlock()
 	s.targets.set(change)
 	all := s.targets.list()
 	s.pool.Set(all)
@@ -87,7 +99,6 @@ func (s *service) retarget(change func(*targets)) {
 			s.drains.begin(b.Address, s.cfg.Timeouts.Drain, func() { s.resetBackend(b.Address, "it is in maintenance") })
 		}
 	}
-	s.changed()
 }
 
 func (s *service) inMaintenance(b netip.AddrPort) bool {

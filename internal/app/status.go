@@ -22,6 +22,7 @@ func (a *App) Status() status.Node {
 	for _, s := range a.services {
 		n.Listeners = append(n.Listeners, s.status())
 	}
+	n.Orders = a.waiting()
 	if a.cluster != nil {
 		n.Peers = a.peers()
 		for i, e := range a.cluster.elector.Status() {
@@ -130,7 +131,7 @@ func (f *float) addStatus(v *status.VIP) {
 }
 
 func (s *service) status() status.Listener {
-	l := status.Listener{Name: s.cfg.Name, Address: s.cfg.Address.String(), Bind: s.listener.Addr().String(), Balance: s.cfg.Balance}
+	l := status.Listener{Name: s.cfg.Name, Address: s.cfg.Address.String(), Bind: s.listener.Addr().String(), Balance: s.cfg.Balance, Limits: status.Limits(s.cfg.Limits)}
 	if s.shares.Load() {
 		l.Bind = s.beside.Addr().String()
 	}

@@ -29,6 +29,7 @@ func (a *App) tasks(server *admin.Server) []task {
 		}, stopSlack})
 	}
 	if len(a.floats) > 0 {
+		tasks = append(tasks, task{"clients", a.tellOfClients, stopSlack})
 		tasks = append(tasks, task{"interfaces", a.watchInterfaces, stopSlack})
 	}
 	return append(tasks, a.reloading(),

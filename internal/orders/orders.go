@@ -7,15 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 )
 
-// Order is what holds for one backend. At least one of Drain, Maintenance and
-// Weight is set.
+// Order is about one backend. One that was given says one thing of it: Drain,
+// Maintenance or Weight; what [Book.For] returns may say several.
 type Order struct {
 	Listener    string         `json:"listener,omitempty"` // "" is all that have the backend
 	Backend     netip.AddrPort `json:"backend"`
@@ -23,15 +21,16 @@ type Order struct {
 	Maintenance bool           `json:"maintenance,omitempty"` // nor probes, and those that it has are ended
 	Weight      *int           `json:"weight,omitempty"`      // instead of the configured one; 0 to 256
 
-	Who   string    `json:"who"`
+	Who   string    `json:"who"` // up to 200 printable characters, as is Why
 	Since time.Time `json:"since"`
 	Why   string    `json:"why,omitempty"`
 }
 
-// Action changes an order.
+// Action gives an order or undoes it.
 type Action string
 
-// The actions. Undrain undoes both of the others but the weight.
+// The actions. Drain and Maintenance take the place of each other, and Undrain
+// undoes either; Weight without a number undoes a weight.
 const (
 	Drain       Action = "drain"
 	Maintenance Action = "maintenance"
@@ -40,111 +39,68 @@ const (
 )
 
 const (
-	maxText   = 200  // characters of who and why
-	maxWeight = 256  // as in the configuration
-	maxOrders = 1000 // at a time
+	maxText   = 200 // characters of who and why
+	maxWeight = 256 // as in the configuration
 )
 
-// ErrNoOrder says that there is nothing to undo.
-var ErrNoOrder = errors.New("there is no such order")
-
-// Book keeps the orders. It is safe for concurrent use.
-type Book struct {
-	file file
-
-	mu  sync.Mutex
-	all []Order
+// by is the order that an action gives; with undo it is like the one to undo.
+func (o Order) by(a Action, now time.Time) (given Order, undo bool, err error) {
+	given = Order{Listener: o.Listener, Backend: o.Backend, Who: plain(o.Who), Since: now.Truncate(time.Second), Why: plain(o.Why)}
+	switch a {
+	case Drain:
+		given.Drain = true
+	case Maintenance:
+		given.Maintenance = true
+	case Undrain:
+		undo = true
+	case Weight:
+		given.Weight, undo = o.Weight, o.Weight == nil
+		if undo {
+			given.Weight = new(int)
+		}
+	default:
+		return given, false, fmt.Errorf("there is no action %q: choose %s, %s, %s or %s", a, Drain, Undrain, Maintenance, Weight)
+	}
+	if undo {
+		return given, true, nil
+	}
+	return given, false, given.check()
 }
 
-// List returns all orders, the oldest first.
-func (b *Book) List() []Order {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.all)
-}
-
-// For returns what holds for a backend of a listener: the order for that listener
-// alone before the one for all; false when there is none.
-func (b *Book) For(listener string, backend netip.AddrPort) (Order, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, name := range []string{listener, ""} {
-		if i := b.find(name, backend); i >= 0 {
-			return b.all[i], true
+// check finds what no order that was given can have.
+func (o Order) check() error {
+	things := 0
+	for _, is := range []bool{o.Drain, o.Maintenance, o.Weight != nil} {
+		if is {
+			things++
 		}
 	}
-	return Order{}, false
-}
-
-func (b *Book) find(listener string, backend netip.AddrPort) int {
-	return slices.IndexFunc(b.all, func(o Order) bool { return o.Listener == listener && o.Backend == backend })
-}
-
-// Give changes the order for o's listener and backend by an action, in the name of
-// o's Who and for its Why, and returns when that is on disk. o.Weight is the new
-// weight, nil the configured one. An undo of what does not hold is ErrNoOrder; after
-// any error all is as it was.
-func (b *Book) Give(a Action, o Order, now time.Time) (Order, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	i := b.find(o.Listener, o.Backend)
-	next := Order{Listener: o.Listener, Backend: o.Backend}
-	if i >= 0 {
-		next = b.all[i]
-	}
-	if err := next.change(a, o.Weight); err != nil {
-		return Order{}, err
-	}
-	next.Who, next.Why, next.Since = plain(o.Who), plain(o.Why), now.Truncate(time.Second)
-	all := slices.Clone(b.all)
-	if i >= 0 {
-		all = slices.Delete(all, i, i+1)
-	}
-	if next.Drain || next.Maintenance || next.Weight != nil {
-		all = append(all, next)
-	}
-	if len(all) > maxOrders {
-		return Order{}, fmt.Errorf("there are %d orders, which is the most that can be: undo some", maxOrders)
-	}
-	if err := b.file.save(all); err != nil {
-		return Order{}, err
-	}
-	b.all = all
-	return next, nil
-}
-
-func (o *Order) change(a Action, weight *int) error {
 	switch {
-	case a == Drain:
-		o.Drain = true
-	case a == Maintenance:
-		o.Maintenance = true
-	case a == Undrain && !o.Drain && !o.Maintenance, a == Weight && weight == nil && o.Weight == nil:
-		return ErrNoOrder
-	case a == Undrain:
-		o.Drain, o.Maintenance = false, false
-	case a == Weight && weight != nil && (*weight < 0 || *weight > maxWeight):
-		return fmt.Errorf("weight %d is out of range: give one from 0 to %d", *weight, maxWeight)
-	case a == Weight:
-		o.Weight = weight
-	default:
-		return fmt.Errorf("there is no action %q: choose %s, %s, %s or %s", a, Drain, Undrain, Maintenance, Weight)
+	case !o.Backend.IsValid():
+		return errors.New("an order has no backend")
+	case things != 1:
+		return fmt.Errorf("the order about %s must say one thing, and says %d", o.Backend, things)
+	case o.Weight != nil && (*o.Weight < 0 || *o.Weight > maxWeight):
+		return fmt.Errorf("weight %d is out of range: give one from 0 to %d", *o.Weight, maxWeight)
 	}
 	return nil
 }
 
-// plain is a text that status and logs can bear.
-func plain(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	return strings.TrimSpace(string([]rune(text)[:min(len([]rune(text)), maxText)]))
+// same reports whether only one of two orders can hold.
+func (o Order) same(p Order) bool {
+	return o.Listener == p.Listener && o.Backend == p.Backend && (o.Weight == nil) == (p.Weight == nil)
 }
 
-// String says what the order is.
+// yields reports whether p, which also takes the backend out of service, counts
+// more than o: maintenance before drain, the listener's own before that of all.
+func (o Order) yields(p Order) bool {
+	if o.Maintenance != p.Maintenance {
+		return p.Maintenance
+	}
+	return o.Listener == ""
+}
+
+// String says what the order is, for example "drained, weight 5"; "" is nothing.
 func (o Order) String() string {
 	var words []string
 	if o.Maintenance {
@@ -156,4 +112,15 @@ func (o Order) String() string {
 		words = append(words, fmt.Sprintf("weight %d", *o.Weight))
 	}
 	return strings.Join(words, ", ")
+}
+
+// plain is a text that status and logs can bear.
+func plain(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	return strings.TrimSpace(string([]rune(text)[:min(len([]rune(text)), maxText)]))
 }

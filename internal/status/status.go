@@ -17,6 +17,10 @@ type Node struct {
 	VIPs      []VIP      `json:"vips"`
 	Peers     []Peer     `json:"peers"`
 	Listeners []Listener `json:"listeners"`
+
+	// Orders are those about backends that no listener has now. They are kept, and
+	// hold when the backend comes back.
+	Orders []Order `json:"orders,omitempty"`
 }
 
 // VIP is a floating address as this node sees it.
@@ -68,7 +72,15 @@ type Listener struct {
 	Active   int64     `json:"active"`  // connections now
 	Balance  string    `json:"balance,omitempty"`
 	Refused  Refused   `json:"refused,omitempty"`
+	Limits   Limits    `json:"limits,omitzero"`
 	Backends []Backend `json:"backends"`
+}
+
+// Limits are what a listener bears; 0 is no limit.
+type Limits struct {
+	Connections  int `json:"connections"`  // at a time
+	PerSource    int `json:"perSource"`    // at a time from one address
+	NewPerSecond int `json:"newPerSecond"` // from all together
 }
 
 // Refused is how many clients were refused since the start, by reason: no_backend,
@@ -90,7 +102,13 @@ type Backend struct {
 
 // Order is what an operator has decided about a backend, until it is undone.
 type Order struct {
-	What  string    `json:"what"` // drained, in maintenance, weight 5
+	Listener    string `json:"listener,omitempty"` // in Node.Orders: "" is all
+	Backend     string `json:"backend,omitempty"`  // in Node.Orders
+	What        string `json:"what"`               // all of it in words: drained, in maintenance, weight 5
+	Drain       bool   `json:"drain,omitempty"`
+	Maintenance bool   `json:"maintenance,omitempty"`
+	Weight      *int   `json:"weight,omitempty"` // instead of the configured one
+
 	Who   string    `json:"who"`
 	Since time.Time `json:"since"`
 	Why   string    `json:"why,omitempty"`

@@ -35,13 +35,14 @@ func (n Node) WriteText(w io.Writer, now time.Time) error {
 	for _, p := range n.Peers {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, p.Address, p.stateText())
 	}
-	fmt.Fprintln(t, "\nLISTENER\tADDRESS\tBACKEND\tSTATE\tSINCE\tACTIVE\tTOTAL\tWHY")
+	fmt.Fprintln(t, "\nLISTENER\tADDRESS\tBACKEND\tSTATE\tSINCE\tWEIGHT\tACTIVE\tTOTAL\tWHY")
 	for _, l := range n.Listeners {
 		for _, b := range l.Backends {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Name, l.Address, b.Address, b.State, b.sinceText(now), b.Active, b.Connections, cmp.Or(b.Reason, "-"))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Name, l.Address, b.Address, b.State, b.sinceText(now),
+				b.weightText(), b.Active, b.Connections, b.whyText(now))
 		}
 	}
-	n.writeOrders(t, now)
+	n.writeWaiting(t, now)
 	n.writeRefused(t)
 	return t.Flush()
 }
@@ -55,21 +56,6 @@ func (n Node) writeRefused(w io.Writer) {
 		}
 		if len(words) > 0 {
 			fmt.Fprintf(w, "%s has refused clients: %s\n", l.Name, strings.Join(words, ", "))
-		}
-	}
-}
-
-// writeOrders says what operators have decided about backends.
-func (n Node) writeOrders(w io.Writer, now time.Time) {
-	for _, l := range n.Listeners {
-		for _, b := range l.Backends {
-			if o := b.Order; o != nil {
-				why := ""
-				if o.Why != "" {
-					why = ": " + o.Why
-				}
-				fmt.Fprintf(w, "%s of %s is %s, by %s, %s ago%s\n", b.Address, l.Name, o.What, cmp.Or(o.Who, "somebody"), now.Sub(o.Since).Round(time.Second), why)
-			}
 		}
 	}
 }
@@ -136,4 +122,11 @@ func (b Backend) sinceText(now time.Time) string {
 		return "-"
 	}
 	return now.Sub(b.Since).Round(time.Second).String()
+}
+
+func (b Backend) weightText() string {
+	if b.Backup {
+		return fmt.Sprintf("%d, backup", b.Weight)
+	}
+	return fmt.Sprint(b.Weight)
 }

@@ -32,10 +32,9 @@ var nodes = map[string]Node{
 		Listeners: []Listener{{
 			Name: "apiserver", Address: "192.168.0.10:6443", Bind: "192.168.0.10:26443", Active: 3, Balance: "roundrobin", Refused: Refused{"rate": 7, "no_backend": 1},
 			Backends: []Backend{
-				{Address: "192.168.0.1:6443", State: "up", Since: ago(time.Hour), Active: 2, Connections: 40213},
-				{Address: "192.168.0.2:6443", State: "up", Since: ago(90 * time.Second), Active: 1, Connections: 7},
-				{Address: "192.168.0.3:6443", State: "down", Since: ago(3400 * time.Millisecond), Reason: "connection refused", Connections: 9,
-					Order: &Order{What: "drained", Who: "root@master1", Since: ago(time.Hour), Why: "a new kernel"}},
+				{Address: "192.168.0.1:6443", State: "up", Since: ago(time.Hour), Reason: "probe succeeded", Weight: 1, Active: 2, Connections: 40213},
+				{Address: "192.168.0.2:6443", State: "up", Since: ago(90 * time.Second), Weight: 2, Backup: true, Active: 1, Connections: 7},
+				{Address: "192.168.0.3:6443", State: "down", Since: ago(3400 * time.Millisecond), Reason: "connection refused", Weight: 1, Connections: 9},
 			},
 		}},
 	},
@@ -49,14 +48,40 @@ var nodes = map[string]Node{
 		Peers: []Peer{{Name: "master1", Address: "192.168.0.1", State: "unknown"}, {Name: "master2", Address: "192.168.0.2", State: "self"}},
 		Listeners: []Listener{{
 			Name: "apiserver", Address: "192.168.0.10:6443",
-			Backends: []Backend{{Address: "192.168.0.1:6443", State: "unknown"}},
+			Backends: []Backend{{Address: "192.168.0.1:6443", State: "unknown", Weight: 1}},
 		}},
+	},
+	"orders": {
+		Name: "master1", Cluster: "kshalb", Version: "v0.1.0", Started: ago(26 * time.Hour), Ready: true,
+		Listeners: []Listener{{
+			Name: "apiserver", Address: "192.168.0.10:6443",
+			Backends: []Backend{
+				{
+					Address: "192.168.0.1:6443", State: "up", Since: ago(time.Hour), Reason: "probe succeeded", Active: 2,
+					Order: &Order{What: "drained", Drain: true, Who: "root@master1", Since: ago(40 * time.Minute), Why: "kernel update"},
+				},
+				{
+					Address: "192.168.0.2:6443", State: "unknown", Since: ago(time.Minute), Reason: "not probed", Active: 1,
+					Order: &Order{What: "in maintenance, weight 5", Maintenance: true, Weight: new(5), Since: ago(24 * time.Hour)},
+				},
+				{
+					Address: "192.168.0.3:6443", State: "down", Since: ago(time.Second), Reason: "connection refused", Weight: 5,
+					Order: &Order{What: "weight 5", Weight: new(5), Who: "ann@master1", Since: ago(400 * 24 * time.Hour), Why: "a small one"},
+				},
+				{Address: "192.168.0.4:6443", State: "suspect", Since: ago(time.Second), Reason: "its connections are reset", Weight: 1},
+				{Address: "192.168.0.5:6443", State: "draining", Since: ago(time.Second), Reason: "503 Service Unavailable", Weight: 1},
+			},
+		}},
+		Orders: []Order{
+			{Backend: "192.168.0.8:6443", What: "drained", Drain: true, Who: "root@master1", Since: ago(5 * time.Minute), Why: "it is sold"},
+			{Backend: "192.168.0.9:6443", Listener: "apiserver", What: "weight 0", Weight: new(0), Who: "root@master1", Since: ago(5 * time.Minute)},
+		},
 	},
 	"alone": {
 		Version: "v0.1.0", Started: now, Ready: true,
 		Listeners: []Listener{
-			{Name: "default", Address: "127.0.0.1:6443", Backends: []Backend{{Address: "192.168.0.1:6443", State: "up", Since: now}}},
-			{Name: "other", Address: "127.0.0.1:443", Backends: []Backend{{Address: "192.168.0.1:443", State: "up", Since: now}}},
+			{Name: "default", Address: "127.0.0.1:6443", Backends: []Backend{{Address: "192.168.0.1:6443", State: "up", Since: now, Weight: 1}}},
+			{Name: "other", Address: "127.0.0.1:443", Backends: []Backend{{Address: "192.168.0.1:443", State: "up", Since: now, Weight: 1}}},
 		},
 	},
 }

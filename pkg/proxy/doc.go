@@ -1,10 +1,12 @@
 // Package proxy carries TCP connections from a listener to one of the ready
 // backends of a pool.
 //
-// A connection's way: accept → pick a backend (round robin, lock-free) →
-// connect, and on failure the next backend, as no client byte has been read
-// yet → relay both ways → half-close → release and count. When no backend can
-// be reached the client is refused with a RST at once; it never waits in vain.
+// A connection's way: accept → limits → pick a backend (lock-free) → connect, and
+// on failure another backend, as no client byte has been read yet → relay both
+// ways → half-close → release and count. A TLS ClientHello is kept until the backend
+// answers: when that goes without a word, another one is told the same. When no
+// backend can be reached the client is refused with a RST at once; it never waits
+// in vain.
 //
 // What ends on one side ends the same way on the other: a FIN is passed on as
 // a FIN, for each direction by itself; a RST, or any other failure, as a RST.
@@ -25,7 +27,8 @@
 //
 // conformance_test.go says what must hold, and speaks to a Listener only.
 //
-// The package never looks into the bytes, never decides what is ready (somebody
-// tells the Pool), never logs a single connection, and never touches addresses
+// The package looks into no bytes but those of a ClientHello's beginning, never
+// decides which backend is up (somebody tells the Pool, and is told what connections
+// find out), never logs a single connection, and never touches addresses
 // or packet rules.
 package proxy

@@ -57,6 +57,33 @@ func TestOrders(t *testing.T) {
 	n.ends(p, syscall.SIGTERM, orderly)
 }
 
+// TestOrderOutlivesItsBackend: an order about a backend that is gone is shown, and can
+// be undone.
+func TestOrderOutlivesItsBackend(t *testing.T) {
+	n := newNode(t)
+	n.serve()
+	p := n.run(twoBackends...)
+	n.untilStatus(p, "both are up", func(s status.Node) bool {
+		return s.Listeners[0].Backends[0].State == "up" && s.Listeners[0].Backends[1].State == "up"
+	})
+	n.tells("192.168.0.1:6443: drained\n", "drain", "192.168.0.1", "--listener", "apiserver")
+	n.tells("192.168.0.1:6443: weight 5\n", "weight", "192.168.0.1", "5")
+	n.untilStatus(p, "a weight undoes no drain", func(s status.Node) bool { return s.Listeners[0].Backends[1].Weight == 0 })
+	n.ends(p, syscall.SIGTERM, orderly)
+
+	p = n.run(append(twoBackends, "127.0.0.1:6443, 192.168.0.1:6443", "127.0.0.1:6443")...)
+	n.untilStatus(p, "the orders wait", func(s status.Node) bool {
+		return len(s.Orders) == 2 && s.Orders[0].What == "drained" && s.Orders[1].What == "weight 5" && order(s) == ""
+	})
+	n.says(1, "kshalb: drain 192.168.0.1:6443: there is no such backend here; there are 127.0.0.1:6443\n", "drain", "192.168.0.1:6443")
+	n.says(1, "kshalb: undrain 192.168.0.1:6443: there is no such order (there is \"drained\" for listener apiserver alone, \"weight 5\" for all listeners)"+
+		" here; `kshalb status` shows those that there are\n", "undrain", "192.168.0.1:6443")
+	n.tells("192.168.0.1:6443: weight 5\n", "undrain", "192.168.0.1:6443", "--listener", "apiserver")
+	n.tells("192.168.0.1:6443: as configured\n", "weight", "192.168.0.1:6443", "default")
+	n.untilStatus(p, "none is left", func(s status.Node) bool { return len(s.Orders) == 0 })
+	n.ends(p, syscall.SIGTERM, orderly)
+}
+
 // tells expects a command to succeed and to write one thing.
 func (n *node) tells(want string, args ...string) {
 	n.Helper()

@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/kshalb/kshalb/pkg/vip"
+)
+
+// A holder tells its peers each second who has connections through the VIP. When one
+// of them takes the VIP over from a holder that is gone it tickles those clients
+// (vip.Tickle): who only waits for bytes, as a watch does, would else learn of it by
+// a keepalive of its own alone, 30 s later with Kubernetes' clients.
+
+// tellOfClients is the task of that.
+func (a *App) tellOfClients(ctx context.Context) error {
+	tick := time.NewTicker(clientsEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			a.strayed.forget(now)
+			for _, f := range a.floats {
+				if f.holds.Load() {
+					a.tellOf(f)
+				}
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (a *App) tellOf(f *float) {
+	for _, s := range f.services {
+		var clients []netip.AddrPort
+		for _, l := range s.listeners() {
+			if l.Status().Active == 0 {
+				continue // the kernel looks through all its connections, which takes it a millisecond
+			}
+			some, err := clientsOf(l.Addr())
+			if err != nil {
+				a.log.Debug("clients that wait will not be told when this node goes", "err", err)
+			}
+			clients = append(clients, some...)
+		}
+		for _, m := range tellClients(s.cfg.Address, clients) {
+			for _, p := range others(a.reloads.inForce.Load(), a.self.Name) {
+				_ = a.cluster.gossip.Send(p.Name, m) // the next second tells again
+			}
+		}
+	}
+}
+
+// heard takes what peers say: of clients, or of the election.
+func (a *App) heard(b []byte) {
+	at, clients, ok := readClients(b)
+	if !ok {
+		a.cluster.elector.Receive(b)
+		return
+	}
+	if slices.ContainsFunc(a.floats, func(f *float) bool { return f.cfg.Address == at.Addr() }) {
+		a.strayed.note(at, clients, time.Now())
+	}
+}
+
+// When clients are tickled after a VIP was taken: their answers have to find the way
+// here, and a client answers once in half a second only (tcp_invalid_ratelimit).
+var tickleAfter = [clientsTickles]time.Duration{20 * time.Millisecond, 300 * time.Millisecond, 900 * time.Millisecond}
+
+// tickle has the clients of an earlier holder notice that it is gone.
+func (a *App) tickle(f *float) {
+	for _, s := range f.services {
+		clients := a.strayed.of(s.cfg.Address)
+		if len(clients) == 0 {
+			continue
+		}
+		a.log.Info("clients of the earlier holder are told that their connections are over", "listener", s.cfg.Name, "clients", len(clients))
+		for _, after := range tickleAfter {
+			time.AfterFunc(after, func() {
+				if !f.holds.Load() {
+					return
+				}
+				if err := vip.Tickle(s.cfg.Address, clients); err != nil {
+					a.log.Debug("not all clients of the earlier holder are told", "err", err)
+				}
+			})
+		}
+	}
+}
