@@ -100,6 +100,52 @@ func parseSocket(data []byte) socket {
 	return socket{netip.AddrPortFrom(addr, binary.BigEndian.Uint16(id)), binary.NativeEndian.Uint32(data[diagInode:])}
 }
 
+// clientsOf returns who has a connection to a socket that listens at an address here,
+// as the kernel knows it.
+func clientsOf(at netip.AddrPort) (all []netip.AddrPort, err error) {
+	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
+	if err != nil {
+		return nil, fmt.Errorf("list the clients of %s: %w", at, err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	request := make([]byte, diagRequest)
+	request[0], request[1] = unix.AF_INET, unix.IPPROTO_TCP
+	if at.Addr().Is6() {
+		request[0] = unix.AF_INET6
+	}
+	binary.NativeEndian.PutUint32(request[diagStates:], 1<<unix.BPF_TCP_ESTABLISHED)
+	binary.BigEndian.PutUint16(request[diagSource:], at.Port())
+	answers, err := conn.Execute(netlink.Message{
+		Header: netlink.Header{Type: unix.SOCK_DIAG_BY_FAMILY, Flags: netlink.Request | netlink.Dump}, Data: request,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the clients of %s: %w", at, err)
+	}
+	for _, a := range answers {
+		if len(a.Data) >= diagAnswer && parseSocket(a.Data).at == at {
+			all = append(all, parsePeer(a.Data))
+		}
+	}
+	return all, nil
+}
+
+// Where the states are in a request, and the peer in an answer's sockid.
+const (
+	diagStates   = 4
+	diagPeerPort = 2
+	diagPeer     = 20
+)
+
+// parsePeer reads who a socket is connected to.
+func parsePeer(data []byte) netip.AddrPort {
+	id := data[diagAnswerID:]
+	addr := netip.AddrFrom16([16]byte(id[diagPeer : diagPeer+16])).Unmap()
+	if data[0] == unix.AF_INET {
+		addr = netip.AddrFrom4([4]byte(id[diagPeer : diagPeer+4]))
+	}
+	return netip.AddrPortFrom(addr, binary.BigEndian.Uint16(id[diagPeerPort:]))
+}
+
 // whoHas says who keeps others from listening at an address, as far as this
 // process may see it; "" when it sees nobody.
 func whoHas(at netip.AddrPort) string {

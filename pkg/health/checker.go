@@ -162,6 +162,18 @@ func (c *Checker) Status() []Status {
 	return all
 }
 
+// count counts a transition, and reports whether its target is one still: of others
+// nothing is told, and no series begins anew.
+func (c *Checker) count(t *target, to State) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Contains(c.targets, t) {
+		return false
+	}
+	c.metrics.transitions.WithLabelValues(c.cfg.Name, t.addr.String(), to.String()).Inc()
+	return true
+}
+
 func (c *Checker) logChange(tr Transition) {
 	level := slog.LevelInfo
 	switch tr.To {

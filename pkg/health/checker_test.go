@@ -69,7 +69,9 @@ func (f *fake) ask(ctx context.Context, target netip.AddrPort, fresh bool) error
 	select {
 	case <-time.After(took):
 	case <-ctx.Done():
-		err = ctx.Err()
+		if err = ctx.Err(); !fresh {
+			err = &silence{err}
+		}
 	}
 
 	f.mu.Lock()

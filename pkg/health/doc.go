@@ -12,6 +12,11 @@
 // is asked at the fast pace, on connections of their own, until that is refuted or
 // proven, and meanwhile others serve in its place.
 //
+// Some failures leave open what became of the target: silence on a kept connection,
+// evidence of others, and what this host lacks itself (descriptors, local ports, its
+// client certificate). They make a suspect, and a probe of its own has to decide:
+// neither a client nor a shortage here can bring a target down.
+//
 // A target that has not answered yet is unknown. Its first verdict decides alone: a
 // start must not refuse clients for rise times the interval.
 //

@@ -3,8 +3,6 @@ package health
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -26,20 +24,6 @@ type HTTPOptions struct {
 	Preface []byte
 }
 
-// TLSOptions is how an HTTPS Prober knows a target, over TLS 1.2 or later.
-type TLSOptions struct {
-	// ServerName is sent (SNI) and looked for in the certificate. "" looks for the
-	// target's IP address, which kube-apiserver certificates have as a SAN, and
-	// sends nothing (RFC 6066, section 3).
-	ServerName string
-	// Roots returns the CAs by which certificates are verified, and is asked for
-	// each connection. Without CAs, or without Roots, nothing is verified: a probe
-	// still tells a living server from a dead one, and says nothing secret.
-	Roots func() *x509.CertPool
-	// Certificate returns this client's, if it is asked for one. nil: there is none.
-	Certificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
-}
-
 // HTTP is a Prober that asks by HTTP/1.1. It keeps one connection to each target
 // for as long as that allows it, since a TLS handshake for each probe is not free.
 //
@@ -50,10 +34,17 @@ func HTTP(o HTTPOptions) Prober {
 	if len(o.Expect) == 0 {
 		o.Expect = []int{http.StatusOK}
 	}
-	return &httpProber{o}
+	p := &httpProber{HTTPOptions: o}
+	if o.TLS != nil {
+		p.client = &client{TLSOptions: *o.TLS}
+	}
+	return p
 }
 
-type httpProber struct{ HTTPOptions }
+type httpProber struct {
+	HTTPOptions
+	client *client // nil is plain HTTP
+}
 
 // Open implements Prober.
 func (p *httpProber) Open(target netip.AddrPort) Session {
@@ -65,6 +56,7 @@ type httpSession struct {
 	target netip.AddrPort
 	conn   net.Conn // nil: none is kept
 	in     *bufio.Reader
+	limit  *io.LimitedReader // of in
 }
 
 // Close implements Session.
@@ -79,12 +71,12 @@ func (s *httpSession) Close() {
 // meanwhile says nothing about it: it is asked on a fresh one.
 func (s *httpSession) Probe(ctx context.Context, fresh bool) error {
 	if s.conn != nil && !fresh {
-		err := s.ask(ctx)
-		if _, answered := errors.AsType[*NotReady](err); err == nil || answered {
+		err := s.ask(ctx, true)
+		if err == nil || isNotReady(err) {
 			return err
 		}
-		s.Close()
 		if isTimeout(err) {
+			s.Close()
 			return &silence{err}
 		}
 	}
@@ -96,12 +88,12 @@ func (s *httpSession) askAfresh(ctx context.Context) error {
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
-	err := s.ask(ctx)
-	if _, answered := errors.AsType[*NotReady](err); err == nil || answered {
+	err := s.ask(ctx, false)
+	if err == nil || isNotReady(err) {
 		return err
 	}
 	s.Close()
-	if s.TLS != nil && isTimeout(err) {
+	if s.client != nil && isTimeout(err) {
 		return &NotReady{"slow: it made a TLS handshake, and gave no answer in time"}
 	}
 	return err
@@ -113,44 +105,38 @@ func (s *httpSession) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.TLS != nil {
-		stream := tls.Client(conn, s.TLS.config(s.target))
-		if err := stream.HandshakeContext(ctx); err != nil {
-			_ = conn.Close()
+	if s.client != nil {
+		if conn, err = s.client.handshake(ctx, conn, s.target); err != nil {
 			return err
 		}
-		conn = stream
 	}
-	s.conn, s.in = conn, bufio.NewReader(conn)
+	s.conn, s.limit = conn, &io.LimitedReader{R: conn}
+	s.in = bufio.NewReader(s.limit)
 	return nil
 }
 
-func (o *TLSOptions) config(target netip.AddrPort) *tls.Config {
-	c := &tls.Config{ServerName: o.ServerName, MinVersion: tls.VersionTLS12, GetClientCertificate: o.Certificate}
-	if c.ServerName == "" {
-		c.ServerName = target.Addr().WithZone("").String()
-	}
-	if o.Roots != nil {
-		c.RootCAs = o.Roots()
-	}
-	c.InsecureSkipVerify = c.RootCAs == nil
-	return c
-}
-
-// maxAnswer bounds the body of an answer, in bytes. After a longer one the
-// connection is not kept.
+// maxAnswer bounds the body of an answer, in bytes, and its header about so. After a
+// longer one the connection is not kept.
 const maxAnswer = 64 << 10
 
-// ask asks on the connection that is kept. After an answer it is closed only when
-// the server, or the length of the answer, wants it so.
-func (s *httpSession) ask(ctx context.Context) error {
+// errStale is a server that has given up a kept connection, in words.
+var errStale = errors.New("the server has given up the kept connection")
+
+// ask asks on the connection that is kept, and was before (old) or not. After an
+// answer it is closed only when the server, or the length of the answer, wants it so.
+func (s *httpSession) ask(ctx context.Context, old bool) error {
 	deadline, _ := ctx.Deadline()
 	if err := s.conn.SetDeadline(deadline); err != nil {
 		return err
 	}
 	// A deadline in the past ends whatever is blocked on the connection.
 	conn := s.conn
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	inTime := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer func() {
+		if !inTime() { // it may set that deadline later, into the next probe
+			s.Close()
+		}
+	}()
 	req, err := s.request(ctx)
 	if err != nil {
 		return err
@@ -158,13 +144,17 @@ func (s *httpSession) ask(ctx context.Context) error {
 	if err := req.Write(s.conn); err != nil {
 		return err
 	}
+	s.limit.N = 2 * maxAnswer
 	resp, err := http.ReadResponse(s.in, req) //nolint:bodyclose // its end is what keeps the connection: it is read, or the connection is closed
 	if err != nil {
 		return err
 	}
 	body, rest := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if rest != nil || len(body) > maxAnswer || resp.Close {
-		s.Close()
+	if rest != nil || len(body) > maxAnswer || resp.Close || resp.StatusCode < http.StatusOK || s.in.Buffered() > 0 {
+		s.Close() // or the next answer would be what is left of this one
+	}
+	if old && resp.StatusCode == http.StatusRequestTimeout { // RFC 9110, section 15.5.9
+		return errStale
 	}
 	return s.judge(resp.StatusCode, body)
 }

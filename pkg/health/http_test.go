@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -86,6 +87,75 @@ func TestHugeAnswer(t *testing.T) {
 	probe(t, s, false)
 	if n := conns.Load(); n != 2 {
 		t.Errorf("%d connections, want 2", n)
+	}
+}
+
+// TestStaleAnswers: what came on a kept connection for no question is no answer.
+func TestStaleAnswers(t *testing.T) {
+	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+	for name, second := range map[string]string{
+		"request timeout": "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+		"two at once":     "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+		"end":             "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			target, _ := listen(t, func(c *net.TCPConn) {
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = io.WriteString(c, ok+second) // in one segment
+			})
+			s := HTTP(HTTPOptions{Path: "/"}).Open(target)
+			defer s.Close()
+			for range 3 {
+				probe(t, s, false)
+			}
+		})
+	}
+}
+
+// TestUnaskedTimeout: a server that gives up an idle connection in words is well.
+func TestUnaskedTimeout(t *testing.T) {
+	given := make(chan struct{}, 1)
+	target, _ := listen(t, func(c *net.TCPConn) {
+		_, _ = c.Read(make([]byte, 4096))
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		<-given
+		_, _ = io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	})
+	s := HTTP(HTTPOptions{Path: "/"}).Open(target)
+	defer s.Close()
+	for range 3 {
+		probe(t, s, false)
+		given <- struct{}{}
+	}
+}
+
+// TestEndlessHeader: no server fills the memory.
+func TestEndlessHeader(t *testing.T) {
+	target, _ := listen(t, func(c *net.TCPConn) {
+		_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n")
+		for err == nil {
+			_, err = io.WriteString(c, "X: "+strings.Repeat("x", 1000)+"\r\n")
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := once(ctx, HTTP(HTTPOptions{Path: "/"}), target); err == nil || ctx.Err() != nil {
+		t.Errorf("error %v, want one before the timeout", err)
+	}
+}
+
+// TestLateCancel: a probe that ends together with its context leaves no connection
+// on which the next one would be cut short.
+func TestLateCancel(t *testing.T) {
+	srv, _ := counting(t, (*httptest.Server).Start)
+	s := HTTP(HTTPOptions{Path: "/readyz"}).Open(address(srv)).(*httpSession)
+	defer s.Close()
+	probe(t, s, true)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = s.ask(ctx, true)
+	if s.conn != nil {
+		t.Error("the connection is kept")
 	}
 }
 

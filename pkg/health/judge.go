@@ -2,10 +2,49 @@ package health
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"syscall"
 	"unicode"
 )
+
+// verdictOf is what an error of a probe says.
+func verdictOf(err error) verdict {
+	switch {
+	case isNotReady(err):
+		return notReady
+	case isSilence(err), isOurs(err):
+		return undecided
+	default:
+		return dead
+	}
+}
+
+func isNotReady(err error) bool {
+	_, is := errors.AsType[*NotReady](err)
+	return is
+}
+
+func isSilence(err error) bool {
+	_, is := errors.AsType[*silence](err)
+	return is
+}
+
+// scarce are errors by which this host says what it lacks itself: descriptors,
+// memory, local ports (connect(2), socket(2)). All targets would be dead at once.
+var scarce = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}
+
+// isOurs reports whether a probe failed for a want on this side, so that it says
+// nothing about the target.
+func isOurs(err error) bool {
+	if _, is := errors.AsType[*noCertificate](err); is {
+		return true
+	}
+	errno, is := errors.AsType[syscall.Errno](err)
+	return is && slices.Contains(scarce, errno)
+}
 
 // notReadyBy is an answer that is not the expected one.
 func notReadyBy(status int, path string, body []byte) *NotReady {

@@ -16,8 +16,9 @@ type Prober interface {
 // Session asks one target again and again. It is used by one goroutine at a time.
 type Session interface {
 	// Probe asks once. Nil means that the target is ready, a [*NotReady] that it
-	// answers and is not; anything else, that it does not answer. fresh asks on a
-	// new connection, as a new client's would be. It returns soon after ctx ends.
+	// answers and is not; anything else, that it does not answer, but for what this
+	// host lacks itself (EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL). fresh asks
+	// on a new connection, as a new client's would be. It returns soon after ctx ends.
 	Probe(ctx context.Context, fresh bool) error
 	// Close ends the connection that the session keeps, if it does.
 	Close()

@@ -19,8 +19,14 @@ const (
 
 var stateNames = [...]string{"unknown", "up", "suspect", "draining", "down"}
 
-// String is "unknown", "up", "suspect", "draining" or "down".
-func (s State) String() string { return stateNames[s] }
+// String is "unknown", "up", "suspect", "draining" or "down"; what is no state is
+// unknown too.
+func (s State) String() string {
+	if s < Unknown || s > Down {
+		s = Unknown
+	}
+	return stateNames[s]
+}
 
 // Transition is one change of a target's state.
 type Transition struct {
@@ -40,9 +46,9 @@ type Status struct {
 }
 
 // Evidence is what somebody else found out against a target: one who could not
-// connect to it, say.
+// connect to it, say. It makes a suspect, and never decides alone.
 type Evidence struct {
-	Reason string
+	Reason string // in one short line
 	// Provocable says that a client can have caused it. Such evidence that a probe
 	// refutes is not listened to again for 10 s, so that one bad client can't keep
 	// a target under suspicion.

@@ -7,17 +7,19 @@ const (
 	ready     verdict = iota
 	notReady          // it answers, and asks for no new connections
 	dead              // it does not answer
-	undecided         // a connection of old was silent: a fresh one has to tell what that means
+	undecided         // it speaks against it, and does not tell by itself what became of it
 )
 
 // tally counts verdicts in a row and decides when they change the state. It is
 // pure: no clock, no lock. Rise and fall are at least 1.
 //
-//	unknown       the first verdict decides alone
+//	unknown       the first verdict decides alone; one that tells nothing makes it down
 //	up            the first failure makes it suspect
 //	suspect       one success makes it up; fall failures, draining or down, as the last one says
 //	draining      rise successes make it up; fall dead ones in a row, down
 //	down          rise successes make it up; one answer that it is not ready, draining
+//
+// One that is undecided counts, and never is the one that decides.
 //
 // Whoever was heard since the first of the failures is not down: its connections
 // live, and resetting them would be the only harm.
@@ -38,7 +40,7 @@ func (t *tally) add(v verdict, heard bool) (changed bool) {
 	was := t.state
 	switch {
 	case t.state == Unknown:
-		t.state = map[verdict]State{ready: Up, notReady: Draining, dead: Down, undecided: Suspect}[v]
+		t.state = map[verdict]State{ready: Up, notReady: Draining, dead: Down, undecided: Down}[v]
 	case v == ready && t.state <= Suspect:
 		t.state, t.fails = Up, 0
 	case v == ready:

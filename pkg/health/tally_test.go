@@ -1,6 +1,7 @@
 package health
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,7 +37,12 @@ func TestTally(t *testing.T) {
 		{"at once", 1, 1, "+d+n+", "UDURU"},
 		{"the last one says how it falls", 2, 2, "+dn", "USR"},
 		{"the last one says how it falls", 2, 2, "+nd", "USD"},
-		{"a kept connection decides nothing", 2, 2, "+???d", "USSSD"},
+		{"undecided ones decide nothing", 2, 2, "+???d", "USSSD"},
+		{"undecided ones count", 3, 2, "+?n", "USR"},
+		{"not even the only one", 1, 1, "+?d", "USD"},
+		{"an undecided one at first", 2, 2, "?++", "DDU"},
+		{"undecided while it rises", 2, 2, "d+?++", "DDDDU"},
+		{"undecided while it drains", 2, 2, "nd?d", "RRRD"},
 		{"draining falls", 2, 2, "ndd", "RRD"},
 		{"draining answers", 2, 2, "ndndnd", "RRRRRR"},
 		{"down answers", 2, 2, "dnd", "DRR"},
@@ -54,50 +60,87 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// TestTallyProperties: what must hold of any row of verdicts.
-func TestTallyProperties(t *testing.T) {
+// entry is one verdict of a history.
+type entry struct {
+	verdict verdict
+	heard   bool
+}
+
+// TestTallyTwin holds the tally against one that counts nothing and looks at the
+// whole history each time.
+func TestTallyTwin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		rise, fall := rapid.IntRange(1, 5).Draw(t, "rise"), rapid.IntRange(1, 5).Draw(t, "fall")
-		ta := tally{rise: rise, fall: fall}
-		successes, failures := 0, 0
-		for i := range rapid.IntRange(1, 60).Draw(t, "verdicts") {
-			v := rapid.SampledFrom([]verdict{ready, notReady, dead, undecided}).Draw(t, "verdict")
-			heard := rapid.Bool().Draw(t, "heard")
-			was := ta.state
-			changed := ta.add(v, heard)
-			if v == ready {
-				successes, failures = successes+1, 0
-			} else {
-				successes, failures = 0, failures+1
+		rise, fall := rapid.IntRange(1, 4).Draw(t, "rise"), rapid.IntRange(1, 4).Draw(t, "fall")
+		ta, was := tally{rise: rise, fall: fall}, Unknown
+		var history []entry
+		var states []State
+		for range rapid.IntRange(1, 60).Draw(t, "verdicts") {
+			e := entry{
+				rapid.SampledFrom([]verdict{ready, notReady, dead, undecided}).Draw(t, "verdict"),
+				rapid.Bool().Draw(t, "heard"),
 			}
-			switch is := ta.state; {
-			case changed != (is != was):
-				t.Fatalf("%s to %s, and changed is %t", was, is, changed)
-			case is == Up && v != ready && was != Up, changed && v == ready && is != Up:
-				t.Fatalf("%s became %s by verdict %d", was, is, v)
-			case i > 0 && changed && is == Up && was != Suspect && successes < rise:
-				t.Fatalf("up after %d successes of %d", successes, rise)
-			case i > 0 && changed && is == Down && failures < fall:
-				t.Fatalf("down after %d failures of %d", failures, fall)
-			case i > 0 && changed && is == Down && (heard || v != dead):
-				t.Fatalf("down by verdict %d, heard %t", v, heard)
-			case was == Up && v != ready && is == Up:
-				t.Fatal("up after a failure")
-			case was == Suspect && v == ready && is != Up:
-				t.Fatal("not acquitted by a success")
-			case successes >= rise && is != Up, failures > 2*fall && v == dead && !heard && is == Up:
-				t.Fatalf("%s after %d successes and %d failures", is, successes, failures)
+			history = append(history, e)
+			want := twin(rise, fall, history, was)
+			if changed := ta.add(e.verdict, e.heard); ta.state != want || changed != (want != was) {
+				t.Fatalf("after %v (%v): %s, changed %t; want %s", history, states, ta.state, changed, want)
 			}
+			states, was = append(states, want), want
 		}
 	})
 }
 
+// twin is the state after a history whose last verdict found the state was.
+func twin(rise, fall int, history []entry, was State) State {
+	last := history[len(history)-1]
+	isReady := func(e entry) bool { return e.verdict == ready }
+	switch {
+	case was == Unknown && isReady(last):
+		return Up
+	case was == Unknown && last.verdict == notReady:
+		return Draining
+	case was == Unknown:
+		return Down
+	case was == Up || was == Suspect:
+		failures := row(history, func(e entry) bool { return !isReady(e) })
+		switch {
+		case isReady(last):
+			return Up
+		case failures < fall || last.verdict == undecided:
+			return Suspect
+		case last.verdict == notReady || last.heard:
+			return Draining
+		}
+		return Down
+	case row(history, isReady) >= rise:
+		return Up
+	case last.verdict == notReady:
+		return Draining
+	case was == Draining && last.verdict == dead && deadInARow(history) >= fall:
+		return Down
+	}
+	return was
+}
+
+// row is how many of the latest are such, one after the other.
+func row(history []entry, such func(entry) bool) (n int) {
+	for n < len(history) && such(history[len(history)-1-n]) {
+		n++
+	}
+	return n
+}
+
+// deadInARow is row of those that speak for death, without those that say nothing.
+func deadInARow(history []entry) int {
+	telling := slices.DeleteFunc(slices.Clone(history), func(e entry) bool { return e.verdict == undecided })
+	return row(telling, func(e entry) bool { return e.verdict == dead && !e.heard })
+}
+
 func TestStateString(t *testing.T) {
 	var got []string
-	for _, s := range []State{Unknown, Up, Suspect, Draining, Down} {
+	for _, s := range []State{Unknown, Up, Suspect, Draining, Down, Down + 1} {
 		got = append(got, s.String())
 	}
-	if strings.Join(got, " ") != "unknown up suspect draining down" {
+	if strings.Join(got, " ") != "unknown up suspect draining down unknown" {
 		t.Errorf("states are called %s", got)
 	}
 }

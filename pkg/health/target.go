@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"sync/atomic"
@@ -42,9 +41,8 @@ type target struct {
 
 // result is what became of a probe.
 type result struct {
-	begun time.Time
-	ended time.Time
-	err   error
+	begun, ended time.Time
+	err          error
 }
 
 func newTarget(c *Checker, addr netip.AddrPort) *target {
@@ -57,7 +55,16 @@ func newTarget(c *Checker, addr netip.AddrPort) *target {
 	return t
 }
 
+// report leaves evidence; the Checker's mu is held, so nobody else does. What no
+// client can cause takes the place of what waits there: the other kind may not be
+// listened to.
 func (t *target) report(e Evidence) {
+	if !e.Provocable {
+		select {
+		case <-t.reports:
+		default:
+		}
+	}
 	select {
 	case t.reports <- e:
 	default:
@@ -157,7 +164,7 @@ func (t *target) accuse(e Evidence) bool {
 		return false
 	}
 	t.accused, t.provoked = now, e.Provocable
-	t.add(dead, e.Reason, now)
+	t.add(undecided, e.Reason, now) // a client must not bring down anything, fall being 1
 	return true
 }
 
@@ -179,17 +186,18 @@ func (t *target) add(v verdict, why string, at time.Time) {
 	s := *t.status.Load()
 	s.State, s.Since, s.Reason = tr.To, at, why
 	t.status.Store(&s)
-	t.notify(tr)
-	t.metrics.transitions.WithLabelValues(t.cfg.Name, t.addr.String(), tr.To.String()).Inc()
-	t.logChange(tr)
+	if t.count(t, tr.To) {
+		t.notify(tr)
+		t.logChange(tr)
+	}
 }
 
 // pace is how long after the start of a probe the next one is due.
 func (t *target) pace(r result) time.Duration {
 	d := t.cfg.Interval
 	switch {
-	case t.tally.state == Suspect && r.begun.Before(t.accused):
-		return 0
+	case t.tally.state == Suspect && (r.begun.Before(t.accused) || isSilence(r.err)):
+		return 0 // and never twice in a row: the next one is fresh, and later than the evidence
 	case t.tally.pending():
 		d = t.cfg.FastInterval
 	case t.tally.state != Up:
@@ -203,15 +211,4 @@ func (t *target) pace(r result) time.Duration {
 // jittered is d, more or less.
 func jittered(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (1 - jitter + 2*jitter*rand.Float64()))
-}
-
-// verdictOf is what an error of a probe says.
-func verdictOf(err error) verdict {
-	if _, is := errors.AsType[*NotReady](err); is {
-		return notReady
-	}
-	if _, is := errors.AsType[*silence](err); is {
-		return undecided
-	}
-	return dead
 }

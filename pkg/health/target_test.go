@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // diary notes transitions as "1.05 up" and the like: when, since the start in
@@ -47,8 +52,8 @@ var quick = Config{
 
 var refusal = Evidence{Reason: "connection refused"}
 
-// TestFrozen: one that stops to answer is a suspect one probe later, and down after
-// one more, which does not wait for the interval.
+// TestFrozen: one that stops to answer is a suspect after an interval and a timeout
+// at most, and down one more timeout later, at whatever moment that happens.
 func TestFrozen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -56,16 +61,73 @@ func TestFrozen(t *testing.T) {
 		cfg.Prober = f
 		var at [Down + 1]time.Time
 		_, stop := run(t, cfg, []netip.AddrPort{one}, func(tr Transition) { at[tr.To] = tr.At })
-		time.Sleep(10 * time.Second)
+		var suspect, down time.Duration // the longest
+		for phase := range 300 {
+			f.set(5*time.Millisecond, one, nil)
+			time.Sleep(10*time.Second + time.Duration(phase)*7*time.Millisecond)
+			f.set(time.Hour, one, nil)
+			frozen := time.Now()
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			if !at[Suspect].After(frozen) || !at[Down].After(at[Suspect]) {
+				t.Fatalf("frozen at %s, a suspect at %s, down at %s", frozen, at[Suspect], at[Down])
+			}
+			suspect, down = max(suspect, at[Suspect].Sub(frozen)), max(down, at[Down].Sub(at[Suspect]))
+		}
+		stop()
+		if most := cfg.Interval*11/10 + cfg.Timeout; suspect > most || suspect < most-100*time.Millisecond {
+			t.Errorf("a suspect after %s, want at most %s, and nearly that", suspect, most)
+		}
+		if down != cfg.Timeout {
+			t.Errorf("down %s later, want %s", down, cfg.Timeout)
+		}
+		if f.overlap {
+			t.Error("two probes of a target at once")
+		}
+	})
+}
+
+// TestSilenceIsAskedAtOnce: silence on a kept connection is cleared up at once, even
+// if the fast pace is not fast.
+func TestSilenceIsAskedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		cfg := quick
+		cfg.Prober, cfg.FastInterval = f, 10*time.Second
+		var at [Down + 1]time.Time
+		_, stop := run(t, cfg, []netip.AddrPort{one}, func(tr Transition) { at[tr.To] = tr.At })
+		time.Sleep(100 * time.Millisecond) // the first probe was on a fresh connection
 		f.set(time.Hour, one, nil)
-		frozen := time.Now()
 		time.Sleep(5 * time.Second)
 		stop()
-		if d := at[Suspect].Sub(frozen); d < 0 || d > 950*time.Millisecond {
-			t.Errorf("a suspect after %s", d)
+		if d := at[Down].Sub(at[Suspect]); d != cfg.Timeout {
+			t.Errorf("down %s after the suspicion, want %s", d, cfg.Timeout)
 		}
-		if d := at[Down].Sub(at[Suspect]); d < cfg.Timeout || d > cfg.Timeout+10*time.Millisecond {
-			t.Errorf("down %s later", d)
+		if want := []bool{true, false, true}; !slices.Equal(f.fresh[:3], want) {
+			t.Errorf("fresh connections %t, want %t", f.fresh[:3], want)
+		}
+	})
+}
+
+// TestShortOfOurOwn: what this host lacks makes suspects, and brings nobody down.
+func TestShortOfOurOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		cfg := quick
+		cfg.Prober = f
+		d := newDiary()
+		c, stop := run(t, cfg, []netip.AddrPort{one}, d.notify)
+		defer stop()
+		time.Sleep(100 * time.Millisecond)
+		f.set(0, one, &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EMFILE)})
+		time.Sleep(time.Minute)
+		if s := c.Status()[0]; s.State != Suspect || s.Reason != "too many open files" {
+			t.Errorf("%s: %s", s.State, s.Reason)
+		}
+		f.set(0, one, nil)
+		time.Sleep(time.Second)
+		if s := c.Status()[0]; s.State != Up {
+			t.Errorf("%s when there is no want any more", s.State)
 		}
 	})
 }
@@ -96,6 +158,41 @@ func TestReport(t *testing.T) {
 		stop()
 		c.Report(one, refusal) // nobody is there to listen
 	})
+}
+
+// TestReportDoesNotDecide: even if one failure is enough, it has to be a probe's.
+func TestReportDoesNotDecide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.took = 10 * time.Millisecond
+		cfg := quick
+		cfg.Prober, cfg.Interval, cfg.Fall = f, time.Hour, 1
+		d := newDiary()
+		c, stop := run(t, cfg, []netip.AddrPort{one}, d.notify)
+		defer stop()
+		time.Sleep(time.Second)
+		c.Report(one, Evidence{Reason: "reset before the first byte", Provocable: true})
+		time.Sleep(time.Second)
+		d.expect(t, "0.01 up", "1.00 suspect", "1.01 up")
+		f.set(10*time.Millisecond, one, errors.New("gone"))
+		c.Report(one, refusal)
+		time.Sleep(time.Second)
+		d.expect(t, "2.00 suspect", "2.01 down")
+	})
+}
+
+// TestReportsCompete: what clients can cause leaves room for what they can't.
+func TestReportsCompete(t *testing.T) {
+	provoked := Evidence{Reason: "reset before the first byte", Provocable: true}
+	for _, all := range [][]Evidence{{provoked, refusal}, {refusal, provoked}, {provoked, refusal, provoked}} {
+		tg := newTarget(New(quick, nil, ignore, slog.New(slog.DiscardHandler), NewMetrics(nil)), one)
+		for _, e := range all {
+			tg.report(e)
+		}
+		if got := <-tg.reports; got != refusal {
+			t.Errorf("of %v %v is left", all, got)
+		}
+	}
 }
 
 // TestReportMeanwhile: a probe that was on its way when evidence came does not
@@ -238,6 +335,38 @@ func TestSetTargets(t *testing.T) {
 		c.SetTargets([]netip.AddrPort{one}) // after the end
 		if s := c.Status(); len(s) != 1 || s[0].State != Unknown {
 			t.Errorf("status %+v after the end", s)
+		}
+	})
+}
+
+// TestGoneWhileNotifying: one that goes while its change is told, or found out,
+// leaves no series behind and is not told of again.
+func TestGoneWhileNotifying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		m := NewMetrics(nil)
+		cfg := quick
+		cfg.Prober = f
+		var c *Checker
+		told := 0
+		c = New(cfg, []netip.AddrPort{one}, func(Transition) {
+			told++
+			c.SetTargets(nil)
+		}, slog.New(slog.DiscardHandler), m)
+		gone := c.targets[0]
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); _ = c.Run(ctx) }()
+		time.Sleep(time.Second)
+		cancel()
+		<-ended
+		gone.add(dead, "too late", time.Now())
+		if n := testutil.CollectAndCount(m.transitions); n != 0 || told != 1 {
+			t.Errorf("%d series are left, %d transitions were told, want 0 and 1", n, told)
+		}
+		c.SetTargets([]netip.AddrPort{two})
+		if n := testutil.CollectAndCount(m.transitions); n != 4 {
+			t.Errorf("%d series of a new target, want 4", n)
 		}
 	})
 }
