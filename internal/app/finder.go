@@ -123,16 +123,16 @@ func (f *finder) resolved(named map[discovery.Name][]netip.Addr) {
 const guestsFor = time.Minute
 
 // met takes the nodes that take part in the gossip and are no peers: masters that
-// another node's configuration names already. They serve as soon as they are
-// checked; they have no vote.
+// another node's configuration names already, or names no more. They serve as soon as
+// they are checked, and for as long as their kshalb runs; they have no vote.
 func (f *finder) met(guests []election.Peer) {
 	var addrs []netip.Addr
 	for _, g := range guests {
-		if roleIn(g.Meta) == roleMaster {
+		if roleIn(g.Meta) == roleMaster && g.State != election.PeerDead {
 			addrs = append(addrs, g.Address.Addr())
 		}
 	}
-	if len(addrs) == 0 && time.Since(f.began) < guestsFor {
+	if len(guests) == 0 && time.Since(f.began) < guestsFor {
 		return
 	}
 	f.mu.Lock()

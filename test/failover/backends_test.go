@@ -43,8 +43,8 @@ func serves(backend netip.AddrPort, up bool) func(status.Node) error {
 }
 
 // TestMasterJoins: a fourth master, of which the others' files know nothing, serves
-// at all of them as soon as its kshalb runs, has no vote, and is remembered by a node
-// that starts again.
+// at all of them as soon as its kshalb runs, has no vote, is remembered by a node that
+// starts again, and serves no more when its kshalb was stopped.
 func TestMasterJoins(t *testing.T) {
 	c := masters(t, cluster.Options{})
 	ctx := labtest.Context(t, limit)
@@ -57,7 +57,7 @@ func TestMasterJoins(t *testing.T) {
 	file := filepath.Join(h.Dir(), "kshalb.yaml")
 	must(t, os.WriteFile(file, []byte(strings.NewReplacer("  gossip:", peer, c.Masters[0].Dir(), h.Dir()).Replace(string(text))), 0o600))
 	began := time.Now()
-	_, err = h.Start(lab.Spec{Name: "kshalb", Path: binary, Args: []string{"run", "--config", file, "--node", "master4"}})
+	joined, err := h.Start(lab.Spec{Name: "kshalb", Path: binary, Args: []string{"run", "--config", file, "--node", "master4"}})
 	must(t, err)
 
 	fourth := netip.AddrPortFrom(h.Addr(), cluster.Port)
@@ -75,6 +75,11 @@ func TestMasterJoins(t *testing.T) {
 	must(t, m.Kshalb().Kill())
 	must(t, m.Start())
 	must(t, m.WaitStatus(ctx, serves(fourth, true)))
+
+	must(t, joined.Stop(ctx))
+	for _, m := range c.Masters[1:] {
+		must(t, m.WaitStatus(ctx, serves(fourth, false)))
+	}
 }
 
 // TestWaitingClients: a client that only waits for bytes learns that the holder of the
