@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kshalb/kshalb/pkg/proxy"
 )
 
 var connections = flag.Int("proxy.connections", 20_000, "how many connections TestManyConnections holds at once")
@@ -90,10 +92,11 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
-// TestSlowReaders: clients that never read what they are sent hold no more than a
-// block each, besides what the kernel keeps for them.
+// TestSlowReaders: clients that never read what they are sent hold no more than the
+// pipes that there are for all, and a block each, besides what the kernel keeps for
+// them.
 func TestSlowReaders(t *testing.T) {
-	const n = 256
+	n := howMany(t, 600) // more than there are pipes for
 	lns, addrs := listeners(t, 1)
 	c := newChild(t, addrs...)
 	c.ask(t, "run")
@@ -101,19 +104,86 @@ func TestSlowReaders(t *testing.T) {
 	var clients, servers crowd
 	defer clients.leave()
 	defer servers.leave()
-	clients.arrive(t, to, n, 0)
+	clients.arrive(t, to, n, 0, narrow)
 	if err := servers.accept(lns[0], n); err != nil {
 		t.Fatal(err)
 	}
-	user := c.askNumber(t, "memory")
+	user, fds := c.askNumber(t, "memory"), c.descriptors(t)
 	sent := servers.flood(t)
-	user = (c.askNumber(t, "memory") - user) / n
-	t.Logf("%d MiB were taken; %d bytes of heap and stack for each who does not read", sent>>20, user)
+	user, fds = (c.askNumber(t, "memory")-user)/n, c.descriptors(t)-fds
+	t.Logf("%d MiB were taken; %d bytes of heap and stack for each who does not read, and %d descriptors in all", sent>>20, user, fds)
 	if !raced && user > 17<<10 {
 		t.Error("one who does not read takes more than a block of 16 KiB")
 	}
+	most := proxy.BudgetOf(proxy.Demand{Connections: n}).Files - 2*n
+	if fds > most {
+		t.Errorf("%d descriptors are in pipes, want %d at most", fds, most)
+	}
 	c.ask(t, "reset")
 	eventually(t, "all are forgotten", func() bool { return c.askNumber(t, "clients") == 0 })
+}
+
+// TestComeAndGo has clients that reset their connection at once: before they are
+// accepted, while a backend is connected to, or after. Nothing of them stays, and
+// those that were there before go on.
+func TestComeAndGo(t *testing.T) {
+	n := howMany(t, 5000)
+	lns, addrs := listeners(t, 1)
+	c := newChild(t, addrs...)
+	to := netip.MustParseAddrPort(c.ask(t, "address")[0])
+	ended := make(chan struct{})
+	go func() { // a server that hears of each only that it has gone
+		defer close(ended)
+		for {
+			fd, err := uninterrupted(func() (int, error) {
+				fd, _, err := unix.Accept4(lns[0], unix.SOCK_CLOEXEC)
+				return fd, err
+			})
+			if err != nil {
+				return
+			}
+			go func() {
+				defer unix.Close(fd)
+				var servers = crowd{fd}
+				for servers.echo() == nil {
+				}
+			}()
+		}
+	}()
+	defer func() {
+		_ = unix.Shutdown(lns[0], unix.SHUT_RD)
+		<-ended
+	}()
+	flood := func(n int) {
+		for range n {
+			var one crowd
+			one.arrive(t, to, 1, unix.SOCK_NONBLOCK)
+			one.leave()
+		}
+	}
+	flood(200) // they wait in vain
+	c.ask(t, "run")
+	var before crowd
+	defer before.leave()
+	before.arrive(t, to, 1, 0)
+	lasts := func() {
+		t.Helper()
+		before.say(t)
+		before.hear(t)
+	}
+	lasts()
+	alone := func() bool { return c.askNumber(t, "clients") == 1 }
+	eventually(t, "the first have gone", alone)
+	user, fds := c.askNumber(t, "memory"), c.descriptors(t)
+	flood(n)
+	lasts()
+	eventually(t, "all have gone", alone)
+	if got := c.descriptors(t); got != fds {
+		t.Errorf("%d descriptors are left, want %d", got, fds)
+	}
+	if user = c.askNumber(t, "memory") - user; !raced && user > 1<<20 {
+		t.Errorf("%d clients that came and went have left %d bytes", n, user)
+	}
 }
 
 // resetMany resets all connections of c, and expects each to be told.
