@@ -18,6 +18,7 @@ const (
 	clientsKnown   = 1 << 16
 	clientsForget  = 10 * time.Second
 	clientsEvery   = time.Second
+	clientsLook    = 200 * time.Millisecond // between looks whether there are new ones
 	clientsTickles = 3
 )
 

@@ -118,12 +118,15 @@ func (f *float) unable() error {
 	return err
 }
 
-// fitness is how well this node could hold the VIP now.
+// fitness is how well this node could hold the VIP now. Backends that answer and are
+// not ready count, as far as they are used for want of better ones: where they are
+// slow, as on hosts that are overloaded, another holder would not change that, and
+// its taking over would reset every connection.
 func (f *float) fitness() election.Fitness {
 	switch {
 	case f.unable() != nil:
 		return election.Unable
-	case len(f.services) == 0 || slices.ContainsFunc(f.services, func(s *service) bool { return s.pool.Ready() > 0 }):
+	case len(f.services) == 0 || slices.ContainsFunc(f.services, func(s *service) bool { return s.pool.Usable() > 0 }):
 		return election.Fit
 	}
 	return election.Able

@@ -9,22 +9,26 @@ import (
 	"github.com/kshalb/kshalb/pkg/vip"
 )
 
-// A holder tells its peers each second who has connections through the VIP. When one
-// of them takes the VIP over from a holder that is gone it tickles those clients
+// A holder tells its peers who has connections through the VIP: each second, and soon
+// after there are new ones. When one of them takes the VIP over from a holder that is gone it tickles those clients
 // (vip.Tickle): who only waits for bytes, as a watch does, would else learn of it by
 // a keepalive of its own alone, 30 s later with Kubernetes' clients.
 
 // tellOfClients is the task of that.
 func (a *App) tellOfClients(ctx context.Context) error {
-	tick := time.NewTicker(clientsEvery)
+	tick := time.NewTicker(clientsLook)
 	defer tick.Stop()
+	told := make(map[*service]telling)
 	for {
 		select {
 		case now := <-tick.C:
 			a.strayed.forget(now)
 			for _, f := range a.floats {
-				if f.holds.Load() {
-					a.tellOf(f)
+				for _, s := range f.services {
+					if last := told[s]; f.holds.Load() && last.due(s, now) {
+						told[s] = telling{now, s.relayed()}
+						a.tellOf(s)
+					}
 				}
 			}
 		case <-ctx.Done():
@@ -33,23 +37,44 @@ func (a *App) tellOfClients(ctx context.Context) error {
 	}
 }
 
-func (a *App) tellOf(f *float) {
-	for _, s := range f.services {
-		var clients []netip.AddrPort
-		for _, l := range s.listeners() {
-			if l.Status().Active == 0 {
-				continue // the kernel looks through all its connections, which takes it a millisecond
-			}
-			some, err := clientsOf(l.Addr())
-			if err != nil {
-				a.log.Debug("clients that wait will not be told when this node goes", "err", err)
-			}
-			clients = append(clients, some...)
+// telling is when a service's clients were told of, and how many connections there
+// had been by then.
+type telling struct {
+	at      time.Time
+	relayed uint64
+}
+
+// due reports whether it is to be done again: the kernel looks through all its
+// connections then, which takes it a millisecond.
+func (t telling) due(s *service, now time.Time) bool {
+	return now.Sub(t.at) >= clientsEvery || s.relayed() != t.relayed
+}
+
+// relayed is how many connections there have been so far.
+func (s *service) relayed() (n uint64) {
+	for _, l := range s.listeners() {
+		for _, b := range l.Status().Backends {
+			n += b.Connections
 		}
-		for _, m := range tellClients(s.cfg.Address, clients) {
-			for _, p := range others(a.reloads.inForce.Load(), a.self.Name) {
-				_ = a.cluster.gossip.Send(p.Name, m) // the next second tells again
-			}
+	}
+	return n
+}
+
+func (a *App) tellOf(s *service) {
+	var clients []netip.AddrPort
+	for _, l := range s.listeners() {
+		if l.Status().Active == 0 {
+			continue
+		}
+		some, err := clientsOf(l.Addr())
+		if err != nil {
+			a.log.Debug("clients that wait will not be told when this node goes", "err", err)
+		}
+		clients = append(clients, some...)
+	}
+	for _, m := range tellClients(s.cfg.Address, clients) {
+		for _, p := range others(a.reloads.inForce.Load(), a.self.Name) {
+			_ = a.cluster.gossip.Send(p.Name, m) // it is told again soon
 		}
 	}
 }

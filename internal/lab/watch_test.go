@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"slices"
@@ -83,19 +84,38 @@ func TestWatchSeesAnAnnouncement(t *testing.T) {
 	labtest.OneOwner(t, w)
 }
 
+// listenND polls: the kernel gives an interface its link-local address a moment after
+// its carrier.
+func listenND(ctx context.Context, ifi *net.Interface) (*ndp.Conn, error) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		conn, _, err := ndp.Listen(ifi, ndp.LinkLocal)
+		if err == nil {
+			return conn, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
 // An advertisement counts, and who sent it; the watch's own questions make none.
 func TestWatchSeesAnAdvertisement(t *testing.T) {
 	l, a, b, _ := pair(t)
 	w, err := l.Watch(vip6)
 	must(t, err)
 	assign(t, b, vip6, netlink.AddrAdd) // so that questions are answered
+	ctx := labtest.Context(t, 10*time.Second)
 	before := time.Now()
 	must(t, a.Do(func() error {
 		ifi, err := net.InterfaceByName("eth0")
 		if err != nil {
 			return err
 		}
-		conn, _, err := ndp.Listen(ifi, ndp.LinkLocal)
+		conn, err := listenND(ctx, ifi)
 		if err != nil {
 			return err
 		}
@@ -105,7 +125,6 @@ func TestWatchSeesAnAdvertisement(t *testing.T) {
 			Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: a.MAC()}},
 		}, nil, netip.MustParseAddr("ff02::1"))
 	}))
-	ctx := labtest.Context(t, 10*time.Second)
 	c, err := w.WaitGratuitous(ctx, "a", before)
 	must(t, err)
 	if c.MAC.String() != a.MAC().String() || !c.Reply {

@@ -76,7 +76,7 @@ func (lp *loop) giveUp(c *conn, err error) {
 		c.from.l.accuse(c.target, Evidence{Reason: reason})
 	}
 	c.tried = append(c.tried, c.target)
-	c.target = nil
+	c.target, c.again = nil, false
 }
 
 // retry gives up an attempt and begins another one.

@@ -22,9 +22,9 @@ type outcome struct {
 	late       bool          // not all was well at the end
 }
 
-// warm waits until all clients have done something.
+// warm waits until all clients have been served for a second or two.
 func (c *clients) warm(ctx context.Context) error {
-	return c.wait(ctx, func() bool { return len(c.requests) > 25 && len(c.kept) > 5 && len(c.events) > 5 })
+	return c.wait(ctx, func() bool { return len(c.requests) > 75 && len(c.kept) > 10 && len(c.events) > 20 })
 }
 
 // wait waits until is, called with mu held, is true.

@@ -49,10 +49,13 @@ func newRival(title, setting string) (*rival, error) {
 // find looks where Debian has what only root needs, too.
 func find(program string) (string, error) {
 	path, err := exec.LookPath(program)
-	if errors.Is(err, exec.ErrNotFound) {
-		return exec.LookPath(filepath.Join("/usr/sbin", program))
+	if err == nil {
+		return path, nil
 	}
-	return path, err
+	if debian, e := exec.LookPath(filepath.Join("/usr/sbin", program)); e == nil {
+		return debian, nil
+	}
+	return "", err
 }
 
 func (r *rival) name() string { return r.title }

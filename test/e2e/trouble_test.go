@@ -37,10 +37,6 @@ var (
 	// and answers 503 to some: no balancer can know before.
 	stopping = bars{mayDrop: true, kept: 2 * time.Second, watch: 3 * time.Second}
 	silent   = bars{mayFail: true, new: 1500 * time.Millisecond, kept: 2 * time.Second, watch: 3 * time.Second}
-	// A new holder knows nothing of the old one's connections, so it can reset one
-	// only when the client says something: a watch that is alone on its connection
-	// does so after 30 s, when client-go sends an HTTP/2 ping.
-	moved = bars{mayFail: true, new: silent.new, kept: silent.kept}
 )
 
 func troubles() []trouble {
@@ -52,9 +48,9 @@ func troubles() []trouble {
 			do: terminated, undo: started, bars: refusing},
 		{name: "API servers: rolling restart", short: true, lasts: true, do: rolled, undo: nothing, bars: stopping},
 		{name: "host cut off", do: isolated, undo: healed, bars: silent},
-		{name: "host cut off, which has the address", holder: true, do: isolated, undo: healed, bars: moved},
+		{name: "host cut off, which has the address", holder: true, do: isolated, undo: healed, bars: silent},
 		{name: "link down", do: unplugged, undo: healed, bars: silent},
-		{name: "link down, of who has the address", holder: true, do: unplugged, undo: healed, bars: moved},
+		{name: "link down, of who has the address", holder: true, do: unplugged, undo: healed, bars: silent},
 	}
 }
 

@@ -99,8 +99,8 @@ func waits(t *testing.T, o cluster.Options) {
 		_, err := conn.Read(make([]byte, 1))
 		over <- err
 	}()
-	select { // the holder tells its peers of its clients each second
-	case <-time.After(2500 * time.Millisecond):
+	select { // the holder tells its peers of its clients each second, and sooner of new ones
+	case <-time.After(2 * time.Second):
 	case err := <-over:
 		t.Fatal("the connection ended before: ", err)
 	}
