@@ -171,7 +171,7 @@ func TestNotReadyWithoutBackend(t *testing.T) {
 func TestWarnsOfTooFewFiles(t *testing.T) {
 	cfg := embedded(t, "192.0.2.1:6443")
 	cfg.Listeners[0].Limits.Connections = 1 << 30
-	start(t, cfg).log.wait(t, "need more open files")
+	start(t, cfg).log.wait(t, "open files, and this process may have")
 }
 
 func TestOpensAllOrNothing(t *testing.T) {

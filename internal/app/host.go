@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -12,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kshalb/kshalb/pkg/proxy"
 	"github.com/kshalb/kshalb/pkg/vip"
 )
 
@@ -83,36 +81,6 @@ func (a *App) checkHost() error {
 		}
 	}
 	return nil
-}
-
-// ownFiles is how many files a process has open besides those of its connections,
-// amply.
-const ownFiles = 200
-
-// tellBudget says what the configured connections need. Where that is more open
-// files than this process may have it warns: clients would have to wait long before
-// the limit that somebody has chosen.
-func (a *App) tellBudget() {
-	connections := 0
-	for _, s := range a.services {
-		connections += s.cfg.Limits.Connections
-	}
-	b := proxy.BudgetOf(connections, a.opts.Loops)
-	need := uint64(b.Descriptors + ownFiles)
-	var may unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &may); err != nil {
-		may.Cur = math.MaxUint64 // it can't be told
-	}
-	told := []any{
-		"connections", connections, "files", need, "may", may.Cur,
-		"idle", fmt.Sprintf("%d MiB", b.Idle>>20), "most", fmt.Sprintf("%d MiB", b.Most>>20),
-	}
-	if need > may.Cur {
-		a.log.Warn("all connections that limits.connections allows need more open files than this process may have:"+
-			" raise the limit (LimitNOFILE=, ulimit -n) or lower limits.connections", told...)
-		return
-	}
-	a.log.Info("what all connections that limits.connections allows need, besides the kernel's buffers", told...)
 }
 
 // spareProcessors gives the runtime as many processors more as there are event

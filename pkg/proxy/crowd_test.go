@@ -64,14 +64,25 @@ func read(fd int, p []byte) (int, error) {
 	return uninterrupted(func() (int, error) { return unix.Read(fd, p) })
 }
 
-// arrive adds n clients that are connected, or on their way.
-func (c *crowd) arrive(t *testing.T, to netip.AddrPort, n, flags int) {
+// narrow has the kernel keep little of what comes for a client.
+func narrow(t *testing.T, fd int) {
+	t.Helper()
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// arrive adds n clients that are connected, or on their way. Each is prepared before.
+func (c *crowd) arrive(t *testing.T, to netip.AddrPort, n, flags int, prepare ...func(t *testing.T, fd int)) {
 	t.Helper()
 	sa := &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}
 	for range n {
 		fd := socket(t, flags)
 		from(t, fd, len(*c))
 		*c = append(*c, fd)
+		for _, do := range prepare {
+			do(t, fd)
+		}
 		// One that was interrupted goes on as one that does not block.
 		if err := unix.Connect(fd, sa); err != nil && !errors.Is(err, unix.EINPROGRESS) && !errors.Is(err, unix.EINTR) {
 			t.Fatalf("client %d: connect: %v", len(*c), err)

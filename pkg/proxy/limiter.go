@@ -10,9 +10,12 @@ import (
 type Limits struct {
 	Connections int // at a time, connecting ones too
 	PerSource   int // of those, from one address; of IPv6, from one /64
-	// NewPerSecond are let in, as many at once after a second without any. One
-	// source gets half of it at most, so that whoever floods a listener leaves
-	// something to the others.
+	// NewPerSecond are let in, as many at once after a second without any. A
+	// source is let in while more are left than it had within about the last
+	// second. So one that floods leaves half of a burst, ten that do leave an
+	// eleventh, and who comes more seldom than they do is let in; one that is alone
+	// has nearly all. Sources are told apart by 4096 groups: those of one group
+	// count as one.
 	NewPerSecond int
 }
 
@@ -20,18 +23,19 @@ type Limits struct {
 // them together. It is safe for concurrent use.
 type Limiter struct {
 	limits  Limits
-	start   time.Time
+	clock   func() time.Duration
 	live    atomic.Int64
 	sources sources
 	rate    bucket
-	rates   []bucket // of sources, by their buckets; nil without NewPerSecond
+	lately  []usage // of sources, by their buckets; nil without NewPerSecond
 }
 
 // NewLimiter makes a Limiter of nobody yet.
 func NewLimiter(l Limits) *Limiter {
-	r := &Limiter{limits: l, start: time.Now()}
+	start := time.Now()
+	r := &Limiter{limits: l, clock: func() time.Duration { return time.Since(start) }}
 	if l.NewPerSecond > 0 {
-		r.rates = make([]bucket, buckets)
+		r.lately = make([]usage, buckets)
 	}
 	return r
 }
@@ -43,14 +47,9 @@ func (l *Limiter) Limits() Limits { return l.limits }
 func (l *Limiter) asksWho() bool { return l.limits.PerSource > 0 || l.limits.NewPerSecond > 0 }
 
 // enter lets a client in, or says why not. Who was let in has to leave with the
-// source that is returned.
+// source that is returned. The rate comes last: it is of those who are let in, and
+// one that has all it may have takes nothing of it, however often it tries.
 func (l *Limiter) enter(from netip.Addr) (s *source, why reason, ok bool) {
-	if n := l.limits.NewPerSecond; n > 0 {
-		now := time.Since(l.start)
-		if !l.rates[bucketOf(from)].take(now, max(n/2, 1)) || !l.rate.take(now, n) {
-			return nil, overRate, false
-		}
-	}
 	if n := l.live.Add(1); n > int64(l.limits.Connections) && l.limits.Connections > 0 {
 		l.live.Add(-1)
 		return nil, overLimit, false
@@ -60,6 +59,10 @@ func (l *Limiter) enter(from netip.Addr) (s *source, why reason, ok bool) {
 			l.live.Add(-1)
 			return nil, overSource, false
 		}
+	}
+	if l.limits.NewPerSecond > 0 && !l.inTurn(from) {
+		l.leave(s)
+		return nil, overRate, false
 	}
 	return s, 0, true
 }
@@ -71,22 +74,16 @@ func (l *Limiter) leave(s *source) {
 	}
 }
 
-// bucket is a token bucket in one word, by the generic cell rate algorithm (ITU-T
-// I.371, annex A): the time at which it would be full again. The zero value is full.
-type bucket struct{ full atomic.Int64 }
-
-// take takes one of the tokens, of which there are so many, and as many new ones a
-// second; false: there is none.
-func (b *bucket) take(now time.Duration, perSecond int) bool {
-	each := int64(time.Second) / int64(perSecond)
-	for {
-		was := b.full.Load()
-		next := max(was, int64(now)) + each
-		if next-int64(now) > int64(time.Second) && next-int64(now) > each {
-			return false
-		}
-		if b.full.CompareAndSwap(was, next) {
-			return true
-		}
+// inTurn reports whether one more of a source may come now, and counts it. That
+// nobody may have more than is left is how switches share buffers among queues
+// (Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet
+// Switches", 1998).
+func (l *Limiter) inTurn(from netip.Addr) bool {
+	now := l.clock()
+	its := &l.lately[bucketOf(from)]
+	if !l.rate.take(now, l.limits.NewPerSecond, int(its.at(now))) {
+		return false
 	}
+	its.add(now)
+	return true
 }

@@ -24,7 +24,7 @@ func TestBucket(t *testing.T) {
 		now := time.Duration(0)
 		for range rapid.IntRange(1, 300).Draw(t, "tries") {
 			now += time.Duration(rapid.Int64Range(0, int64(100*time.Millisecond)).Draw(t, "pause"))
-			if b.take(now, rate) {
+			if b.take(now, rate, 0) {
 				taken = append(taken, now)
 			}
 		}
@@ -35,16 +35,56 @@ func TestBucket(t *testing.T) {
 		}
 		now += time.Second
 		for n := range rate {
-			if !b.take(now, rate) {
+			if !b.take(now, rate, 0) {
 				t.Fatalf("after a second without any, only %d of %d", n, rate)
 			}
 		}
 	})
 }
 
-// TestFlood: a source that floods has half of the rate, and others have theirs.
+// TestLeaves: who takes little while others take all gets what was left to it.
+func TestLeaves(t *testing.T) {
+	var b bucket
+	for n := range 6 {
+		if got := b.take(0, 10, 5); got != (n < 5) {
+			t.Errorf("take %d that leaves 5 of 10: %t", n, got)
+		}
+	}
+	for n := range 6 {
+		if got := b.take(0, 10, 0); got != (n < 5) {
+			t.Errorf("take %d of the 5 that were left: %t", n, got)
+		}
+	}
+	if b.take(time.Hour, 10, 10) || !b.take(time.Hour, 10, 9) {
+		t.Error("10 of 10 can be left, or 9 can't")
+	}
+}
+
+// TestUsage: of a steady one it is the rate; it fades, over the wrap of its clock too.
+func TestUsage(t *testing.T) {
+	for _, start := range []time.Duration{0, time.Hour, (1<<32 - 500) * time.Millisecond} {
+		var u usage
+		now := start
+		for range 500 {
+			now += 10 * time.Millisecond
+			u.add(now)
+		}
+		if got := u.at(now); got < 95 || got > 105 {
+			t.Errorf("100 a second from %s on: %v", start, got)
+		}
+		if got := u.at(now - time.Millisecond); got != u.at(now) {
+			t.Errorf("from %s on, of a clock that is behind: %v, want %v", start, got, u.at(now))
+		}
+		if got := u.at(now + 10*time.Second); got > 0.01 {
+			t.Errorf("after ten seconds without: %v", got)
+		}
+	}
+}
+
+// TestFlood: a source that floods has half of a burst, and others have theirs.
 func TestFlood(t *testing.T) {
 	l := NewLimiter(Limits{NewPerSecond: 100})
+	l.clock = func() time.Duration { return 0 }
 	in, others := 0, 0
 	for range 1000 {
 		if _, _, ok := l.enter(client(1)); ok {
@@ -58,8 +98,74 @@ func TestFlood(t *testing.T) {
 			t.Fatalf("refused for %s", why)
 		}
 	}
-	if in < 50 || in > 60 || others != 40 {
+	if in != 50 || others != 40 {
 		t.Errorf("%d of the flood and %d of 40 others were let in", in, others)
+	}
+}
+
+// TestFairness: however many sources flood, one that comes more seldom than their
+// share is always let in; they have equal shares, and together nearly all.
+func TestFairness(t *testing.T) {
+	const seconds = 10
+	for _, tc := range []struct{ rate, floods int }{{1, 1}, {2, 1}, {10, 1}, {100, 1}, {100, 2}, {100, 10}, {500, 50}, {5000, 3}} {
+		l := NewLimiter(Limits{NewPerSecond: tc.rate})
+		var now time.Duration
+		l.clock = func() time.Duration { return now }
+		share := float64(tc.rate) / float64(tc.floods+1)
+		pause := time.Duration(2 * float64(time.Second) / share) // of the one that is to be served
+		next := pause
+		in := make([]int, tc.floods)
+		seldom, refused := 0, 0
+		tick := min(time.Millisecond, time.Second/time.Duration(tc.rate))
+		for ; now < seconds*time.Second; now += tick {
+			for i := range in {
+				if _, _, ok := l.enter(client(i)); ok {
+					in[i]++
+				}
+			}
+			if now < next {
+				continue
+			}
+			next += pause
+			if _, _, ok := l.enter(client(1000)); ok {
+				seldom++
+			} else {
+				refused++
+			}
+		}
+		all := seldom
+		for i, n := range in {
+			all += n
+			if float64(n) < 0.7*share*seconds {
+				t.Errorf("%+v: flood %d has %d of its %v", tc, i, n, share*seconds)
+			}
+		}
+		t.Logf("%+v: floods %v, %d of %d of the other, %d of %d in all", tc, in, seldom, seldom+refused, all, tc.rate*seconds)
+		if refused > 0 && tc.rate > tc.floods {
+			t.Errorf("%+v: who comes seldom was refused %d of %d times", tc, refused, seldom+refused)
+		}
+		if all < tc.rate*seconds*8/10 || all > tc.rate*(seconds+1) {
+			t.Errorf("%+v: %d were let in, want about %d", tc, all, tc.rate*seconds)
+		}
+	}
+}
+
+// TestRefusedTakeNothing: who has all that it may have does not use up the rate.
+func TestRefusedTakeNothing(t *testing.T) {
+	l := NewLimiter(Limits{PerSource: 3, NewPerSecond: 10})
+	l.clock = func() time.Duration { return 0 }
+	for n := range 1000 {
+		if _, why, ok := l.enter(client(1)); ok != (n < 3) || !ok && why != overSource {
+			t.Fatalf("client %d: %t, %s", n, ok, why)
+		}
+	}
+	for n := range 8 {
+		if _, why, ok := l.enter(client(2 + n)); ok != (n < 7) || !ok && why != overRate {
+			t.Errorf("other %d: %t, %s", n, ok, why)
+		}
+	}
+	if n := l.live.Load(); n != 10 {
+		t.Errorf("%d are in, want 10", n)
 	}
 }
 

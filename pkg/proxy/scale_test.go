@@ -3,10 +3,13 @@ package proxy_test
 import (
 	"flag"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kshalb/kshalb/pkg/proxy"
 )
 
 var connections = flag.Int("proxy.connections", 20_000, "how many connections TestManyConnections holds at once")
@@ -90,10 +93,11 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
-// TestSlowReaders: clients that never read what they are sent hold no more than a
-// block each, besides what the kernel keeps for them.
+// TestSlowReaders: clients that never read what they are sent hold no more than the
+// pipes that there are for all, and a block each, besides what the kernel keeps for
+// them.
 func TestSlowReaders(t *testing.T) {
-	const n = 256
+	n := howMany(t, 600) // more than there are pipes for
 	lns, addrs := listeners(t, 1)
 	c := newChild(t, addrs...)
 	c.ask(t, "run")
@@ -101,19 +105,79 @@ func TestSlowReaders(t *testing.T) {
 	var clients, servers crowd
 	defer clients.leave()
 	defer servers.leave()
-	clients.arrive(t, to, n, 0)
+	clients.arrive(t, to, n, 0, narrow)
 	if err := servers.accept(lns[0], n); err != nil {
 		t.Fatal(err)
 	}
-	user := c.askNumber(t, "memory")
+	user, fds := c.askNumber(t, "memory"), c.descriptors(t)
 	sent := servers.flood(t)
-	user = (c.askNumber(t, "memory") - user) / n
-	t.Logf("%d MiB were taken; %d bytes of heap and stack for each who does not read", sent>>20, user)
+	user, fds = (c.askNumber(t, "memory")-user)/n, c.descriptors(t)-fds
+	t.Logf("%d MiB were taken; %d bytes of heap and stack for each who does not read, and %d descriptors in all", sent>>20, user, fds)
 	if !raced && user > 17<<10 {
 		t.Error("one who does not read takes more than a block of 16 KiB")
 	}
+	most := proxy.BudgetOf(proxy.Demand{Connections: n}).Files - 2*n
+	if fds > most {
+		t.Errorf("%d descriptors are in pipes, want %d at most", fds, most)
+	}
 	c.ask(t, "reset")
 	eventually(t, "all are forgotten", func() bool { return c.askNumber(t, "clients") == 0 })
+}
+
+// TestComeAndGo has clients that reset their connection at once: before they are
+// accepted, while a backend is connected to, or after. Nothing of them stays, and
+// those that were there before go on.
+func TestComeAndGo(t *testing.T) {
+	n := howMany(t, 5000)
+	lns, addrs := listeners(t, 1)
+	c := newChild(t, addrs...)
+	defer echoAll(lns[0])()
+	c.ask(t, "run")
+	to := netip.MustParseAddrPort(c.ask(t, "address")[0])
+	var before crowd
+	defer before.leave()
+	before.arrive(t, to, 1, 0)
+	lasts := func() {
+		t.Helper()
+		before.say(t)
+		before.hear(t)
+	}
+	lasts()
+	user, fds := c.askNumber(t, "memory"), c.descriptors(t)
+	for range n {
+		var one crowd
+		one.arrive(t, to, 1, unix.SOCK_NONBLOCK)
+		one.leave()
+	}
+	lasts()
+	// Some may wait for their accept while the others have gone.
+	eventually(t, "all have gone", func() bool { return c.askNumber(t, "clients") == 1 && c.descriptors(t) == fds })
+	if user = c.askNumber(t, "memory") - user; !raced && user > 2<<20 {
+		t.Errorf("%d clients that came and went have left %d bytes", n, user)
+	}
+}
+
+// echoAll serves all that come to a listening socket, until the returned func is
+// called and the last one has gone.
+func echoAll(ln int) (stop func()) {
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			var one crowd
+			if one.accept(ln, 1) != nil {
+				return
+			}
+			serving.Go(func() {
+				defer one.leave()
+				for one.echo() == nil {
+				}
+			})
+		}
+	})
+	return func() {
+		_ = unix.Shutdown(ln, unix.SHUT_RD)
+		serving.Wait()
+	}
 }
 
 // resetMany resets all connections of c, and expects each to be told.
