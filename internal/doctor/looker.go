@@ -1,0 +1,31 @@
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/kshalb/kshalb/internal/config"
+)
+
+// Looker is who looks at a host.
+type Looker struct {
+	Config  *config.Config
+	Node    string // this node among the peers; "" is none of them
+	Version string
+
+	// Root is where the host's files are; "" is /. Tests plant files elsewhere.
+	Root string
+}
+
+// path is where a file of the host is.
+func (l *Looker) path(name string) string { return filepath.Join("/", l.Root, name) }
+
+// contained reports whether this process sees a container's files and processes
+// in place of its host's: then init is not the host's.
+func (l *Looker) contained() bool {
+	if l.Root != "" {
+		return false
+	}
+	_, err := os.Stat("/.dockerenv")
+	return err == nil || os.Getpid() == 1 || os.Getppid() == 0
+}

@@ -1,0 +1,43 @@
+package doctor
+
+import (
+	"time"
+
+	"github.com/kshalb/kshalb/internal/config"
+)
+
+// View is what one node sees of its host and of the network around it. It goes
+// from node to node as JSON; an older kshalb leaves out what it does not know.
+type View struct {
+	Node      string    `json:"node"`
+	Version   string    `json:"version"`
+	Taken     time.Time `json:"taken"`     // by the node's own clock
+	Contained bool      `json:"contained"` // in a container: the host's processes and files are not seen
+
+	// Unseen is why a topic could not be looked at, by its name. Its part of the
+	// view is then nil.
+	Unseen map[string]string `json:"unseen,omitempty"`
+
+	// The parts, by topic.
+	Digest string `json:"digest,omitempty"` // of the configuration
+}
+
+// Case is all that is judged at once.
+type Case struct {
+	Config *config.Config
+	Self   string            // the node whose doctor asks; "" is no peer
+	Views  map[string]View   // by node; Self's own is among them
+	Lost   map[string]string // why a peer gave no view
+}
+
+// Nodes are the names of the nodes that gave a view, Self first, then as the
+// configuration has them.
+func (c Case) Nodes() []string {
+	nodes := []string{c.Self}
+	for _, p := range c.Config.Cluster.Peers {
+		if _, ok := c.Views[p.Name]; ok && p.Name != c.Self {
+			nodes = append(nodes, p.Name)
+		}
+	}
+	return nodes
+}
