@@ -23,6 +23,10 @@ type topic struct {
 func topics() []topic {
 	return []topic{
 		{"configuration", lookConfiguration, judgeConfiguration},
+		{"sysctls", lookSysctls, judgeSysctls},
+		{"names", lookNames, judgeNames},
+		{"leftovers", lookLeftovers, judgeLeftovers},
+		{"limits", lookLimits, judgeLimits},
 	}
 }
 
