@@ -27,6 +27,12 @@ func topics() []topic {
 		{"names", lookNames, judgeNames},
 		{"leftovers", lookLeftovers, judgeLeftovers},
 		{"limits", lookLimits, judgeLimits},
+		{"kubelet", lookKubelet, judgeKubelet},
+		{"kube-proxy", lookKubeProxy, judgeKubeProxy},
+		{"apiserver", lookAPIServer, judgeAPIServer},
+		{"etcd", lookEtcd, judgeEtcd},
+		{"voters", lookVoters, judgeVoters},
+		{"interface", lookLinks, judgeLinks},
 	}
 }
 
