@@ -156,9 +156,9 @@ func parseHosts(text []byte) map[string][]netip.Addr {
 	return all
 }
 
-// serverLine is where a kubeconfig, kubeadm's configuration, and that of RKE2 or k3s
-// say it.
-var serverLine = regexp.MustCompile(`(?m)^[ \t-]*"?(?:server|controlPlaneEndpoint)"?:[ \t]*["']?([^\s"'#]+)`)
+// serverLine is where a kubeconfig and the configuration of RKE2 or k3s say it, with
+// a scheme, and kubeadm's, without.
+var serverLine = regexp.MustCompile(`(?m)^[ \t-]*"?(?:server"?:[ \t]*["']?(https?://[^\s"'#]+)|controlPlaneEndpoint"?:[ \t]*["']?([^\s"'#]+))`)
 
 // servers are where the files of this host say that the control plane is.
 func (l *Looker) servers() (all []Server) {
@@ -168,7 +168,7 @@ func (l *Looker) servers() (all []Server) {
 			continue // most hosts have few of them; who may not read is told of by other topics
 		}
 		for _, m := range serverLine.FindAllSubmatch(text, -1) {
-			if s, ok := parseServer(string(m[1])); ok {
+			if s, ok := parseServer(string(m[1]) + string(m[2])); ok {
 				s.File = file
 				if !slices.Contains(all, s) {
 					all = append(all, s)
