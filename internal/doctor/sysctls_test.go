@@ -20,16 +20,20 @@ func TestJudgeSysctls(t *testing.T) {
 		change  func(v *View)
 		want    []string
 	}{
-		"healthy":         {nil, base, nil},
-		"silent":          {nil, on("m2", base, sysctlsOf(map[string]int{"ipv4/conf/all/arp_ignore": 8})), []string{"fault m2: arp_ignore is 8 for eth0"}},
-		"silent eth0":     {nil, on("m2", base, sysctlsOf(map[string]int{"ipv4/conf/eth0/arp_ignore": 8})), []string{"fault m2: arp_ignore is 8"}},
-		"2 in its net":    {nil, sysctlsOf(map[string]int{"ipv4/conf/eth0/arp_ignore": 2}), nil},
-		"2 in none":       {nil, on("m2", base, func(v *View) { *v = View{Node: v.Node, Sysctls: &Sysctls{Set: map[string]int{"ipv4/conf/eth0/arp_ignore": 2}, Homes: []Home{{VIP: "api", Interface: "eth0"}}}} }), []string{"fault m2: no address in the network"}},
-		"deaf":            {nil, on("m3", base, sysctlsOf(map[string]int{"ipv4/conf/eth0/drop_gratuitous_arp": 1})), []string{"warning m3: drop_gratuitous_arp is 1"}},
-		"two ways":        {nil, on("m1", base, func(v *View) { v.Sysctls.Homes[0].Refuses = true }), []string{"warning m1: rp_filter is 1 for eth0"}},
-		"pods":            {nil, on("m1", base, func(v *View) { v.Sysctls.Pods = true }), []string{"warning m1: ip_forward is 0"}},
-		"pods, unknown":   {nil, on("m1", base, func(v *View) { v.Sysctls = &Sysctls{Pods: true} }), nil},
-		"marks":           {nil, on("m1", base, func(v *View) { v.Sysctls = &Sysctls{ToBackends: []string{"eth1"}, Set: map[string]int{"ipv4/conf/all/src_valid_mark": 1}} }), []string{"fault m1: src_valid_mark is 1 for eth1"}},
+		"healthy":      {nil, base, nil},
+		"silent":       {nil, on("m2", base, sysctlsOf(map[string]int{"ipv4/conf/all/arp_ignore": 8})), []string{"fault m2: arp_ignore is 8 for eth0"}},
+		"silent eth0":  {nil, on("m2", base, sysctlsOf(map[string]int{"ipv4/conf/eth0/arp_ignore": 8})), []string{"fault m2: arp_ignore is 8"}},
+		"2 in its net": {nil, sysctlsOf(map[string]int{"ipv4/conf/eth0/arp_ignore": 2}), nil},
+		"2 in none": {nil, on("m2", base, func(v *View) {
+			*v = View{Node: v.Node, Sysctls: &Sysctls{Set: map[string]int{"ipv4/conf/eth0/arp_ignore": 2}, Homes: []Home{{VIP: "api", Interface: "eth0"}}}}
+		}), []string{"fault m2: no address in the network"}},
+		"deaf":          {nil, on("m3", base, sysctlsOf(map[string]int{"ipv4/conf/eth0/drop_gratuitous_arp": 1})), []string{"warning m3: drop_gratuitous_arp is 1"}},
+		"two ways":      {nil, on("m1", base, func(v *View) { v.Sysctls.Homes[0].Refuses = true }), []string{"warning m1: rp_filter is 1 for eth0"}},
+		"pods":          {nil, on("m1", base, func(v *View) { v.Sysctls.Pods = true }), []string{"warning m1: ip_forward is 0"}},
+		"pods, unknown": {nil, on("m1", base, func(v *View) { v.Sysctls = &Sysctls{Pods: true} }), nil},
+		"marks": {nil, on("m1", base, func(v *View) {
+			v.Sysctls = &Sysctls{ToBackends: []string{"eth1"}, Set: map[string]int{"ipv4/conf/all/src_valid_mark": 1}}
+		}), []string{"fault m1: src_valid_mark is 1 for eth1"}},
 		"a witness":       {[]string{"192.168.0.3}", "192.168.0.3, witness: true}"}, on("m3", base, sysctlsOf(map[string]int{"ipv4/conf/all/arp_ignore": 8})), nil},
 		"no IPv6":         {six, on("m1", sysctlsOf(map[string]int{"ipv6/conf/eth0/disable_ipv6": 0}), sysctlsOf(nil)), []string{"fault m1: IPv6 is switched off on eth0"}},
 		"IPv6 off":        {six, on("m1", sysctlsOf(map[string]int{"ipv6/conf/eth0/disable_ipv6": 0}), sysctlsOf(map[string]int{"ipv6/conf/eth0/disable_ipv6": 1})), []string{"fault m1: IPv6 is switched off on eth0"}},
@@ -56,7 +60,7 @@ func TestLookSysctls(t *testing.T) {
 		"/proc/sys/net/ipv4/conf/eth2/arp_ignore":     "8\n",
 		"/proc/sys/net/ipv4/conf/eth0/arp_ignore":     "2\n",
 		"/proc/sys/net/ipv4/conf/eth2/src_valid_mark": "1\n",
-		"/proc/7/comm": "kubelet\n", "/proc/7/cmdline": "kubelet\x00",
+		"/proc/7/comm":                                "kubelet\n", "/proc/7/cmdline": "kubelet\x00",
 	})
 	s := looked(t, l, lookSysctls).Sysctls
 	if len(s.Homes) != 1 || s.Homes[0].Interface != "eth2" || s.Homes[0].Refuses || !s.Pods || len(s.Set) != 3 ||
