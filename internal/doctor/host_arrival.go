@@ -27,7 +27,7 @@ func refusesArrival(link string, from, to netip.Addr) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("open netlink: %w", err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	if err := unix.Sendto(fd, arrival(i.Index, from, to), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return false, fmt.Errorf("ask for a route: %w", err)
 	}

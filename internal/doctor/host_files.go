@@ -110,10 +110,20 @@ func withoutComments(text string) string {
 
 // longFlag is a flag with its value, as the manifests of a control plane have
 // them, in a list or in brackets.
-var longFlag = regexp.MustCompile(`--[a-z0-9-]+=[^\s"'\]]*`)
+var longFlag = regexp.MustCompile(`--[a-z0-9-]+=[^\s"']*`)
 
 // flags are those of a pod's command.
-func (m manifest) flags() []string { return longFlag.FindAllString(m.text, -1) }
+func (m manifest) flags() []string {
+	all := longFlag.FindAllString(m.text, -1)
+	for i, f := range all {
+		f = strings.TrimSuffix(f, ",")
+		if strings.Count(f, "[") < strings.Count(f, "]") { // the end of the list
+			f = strings.TrimSuffix(f, "]")
+		}
+		all[i] = f
+	}
+	return all
+}
 
 // flag finds the value of a flag among a program's arguments: --name=value or
 // --name value, with one dash or two. The last one counts.

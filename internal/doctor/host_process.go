@@ -79,7 +79,7 @@ func (l *Looker) processFile(p process, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	name = strings.TrimPrefix(filepath.Clean(name), "/")
 	if info, err := root.Stat(name); err != nil || !info.Mode().IsRegular() {
 		return nil, fs.ErrNotExist

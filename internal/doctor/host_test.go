@@ -103,7 +103,11 @@ func plant(t *testing.T, files map[string]string) string {
 
 // looker looks at planted files, and knows no DNS.
 func looker(t *testing.T, cfg *config.Config, files map[string]string) *Looker {
-	return &Looker{Config: cfg, Node: "m1", Root: plant(t, files),
+	root := plant(t, files)
+	if err := os.MkdirAll(filepath.Join(root, "proc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return &Looker{Config: cfg, Node: "m1", Root: root,
 		Lookup: func(_ context.Context, name string) ([]netip.Addr, error) { return nil, fmt.Errorf("no %s", name) }}
 }
 

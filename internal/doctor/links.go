@@ -106,7 +106,7 @@ func noARP(name string) bool {
 	if err != nil {
 		return false
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	return unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, ifreq) == nil && ifreq.Uint16()&unix.IFF_NOARP != 0
 }
 
@@ -165,16 +165,16 @@ func (c Case) judgeLink(l Link) []Finding {
 }
 
 // String is what was seen where nothing is wrong.
-func (l Link) String() string {
-	words := []string{fmt.Sprintf("VIP %s has its place on %s: up, mtu %d, %s", l.VIP, l.Name, l.MTU, l.Hardware)}
-	if l.Network.IsValid() {
-		words = append(words, "network "+l.Network.String())
+func (link Link) String() string {
+	words := []string{fmt.Sprintf("VIP %s has its place on %s: up, mtu %d, %s", link.VIP, link.Name, link.MTU, link.Hardware)}
+	if link.Network.IsValid() {
+		words = append(words, "network "+link.Network.String())
 	}
-	if l.Driver != "" {
-		words = append(words, "driver "+l.Driver)
+	if link.Driver != "" {
+		words = append(words, "driver "+link.Driver)
 	}
-	if l.Bond != "" {
-		words = append(words, fmt.Sprintf("bond %s of %s", l.Bond, strings.Join(l.Slaves, ", ")))
+	if link.Bond != "" {
+		words = append(words, fmt.Sprintf("bond %s of %s", link.Bond, strings.Join(link.Slaves, ", ")))
 	}
 	return strings.Join(words, ", ")
 }
