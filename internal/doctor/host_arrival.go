@@ -14,21 +14,35 @@ import (
 // in none of this host's networks.
 var stranger = netip.MustParseAddr("203.0.113.7")
 
-// refusesArrival asks the kernel what it would do with a packet that comes by an
-// interface from an address to one of this host's, as "ip route get TO from FROM
-// iif LINK" does. It reports whether it would drop it as one that comes the wrong
-// way (rp_filter; net/ipv4/fib_frontend.c, fib_validate_source).
-func refusesArrival(link string, from, to netip.Addr) (bool, error) {
+// refusesStrangers asks the kernel whether it would drop what comes by an interface
+// from a stranger to one of this host's addresses there, because its own way to them
+// leaves by another (rp_filter; net/ipv4/fib_frontend.c, fib_validate_source). That
+// it lets a neighbour's packets in is the proof that nothing else is in the way.
+func refusesStrangers(link string, own netip.Prefix) (bool, error) {
 	i, err := net.InterfaceByName(link)
 	if err != nil {
 		return false, err
 	}
+	neighbour := own.Addr().Next()
+	if !own.Contains(neighbour) {
+		neighbour = own.Addr().Prev()
+	}
+	near, err := refusesArrival(i.Index, neighbour, own.Addr())
+	if err != nil || near {
+		return false, err
+	}
+	return refusesArrival(i.Index, stranger, own.Addr())
+}
+
+// refusesArrival asks as "ip route get TO from FROM iif LINK" does. A refusal is
+// EXDEV, and since Linux 6.13 EINVAL.
+func refusesArrival(link int, from, to netip.Addr) (bool, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return false, fmt.Errorf("open netlink: %w", err)
 	}
 	defer func() { _ = unix.Close(fd) }()
-	if err := unix.Sendto(fd, arrival(i.Index, from, to), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	if err := unix.Sendto(fd, arrival(link, from, to), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return false, fmt.Errorf("ask for a route: %w", err)
 	}
 	answer := make([]byte, 4096)
@@ -42,7 +56,7 @@ func refusesArrival(link string, from, to netip.Addr) (bool, error) {
 		return false, nil // a route
 	}
 	refusal := unix.Errno(-int32(binary.NativeEndian.Uint32(answer[unix.SizeofNlMsghdr:])))
-	return refusal == unix.EXDEV, nil
+	return refusal == unix.EXDEV || refusal == unix.EINVAL, nil
 }
 
 // arrival is an RTM_GETROUTE message (rtnetlink(7)) of IPv4.

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"path"
 	"slices"
@@ -87,6 +88,9 @@ func (l *Looker) listen(ctx context.Context, s *Leftovers) {
 		link, _, err := l.home(vip)
 		if err != nil || link == "" || seen[link] {
 			continue
+		}
+		if _, err := net.InterfaceByName(link); err != nil {
+			continue // told of by the topic of interfaces
 		}
 		seen[link] = true
 		each.Go(func() {

@@ -192,7 +192,7 @@ func (c Case) compareLinks(vip string) (all []Finding) {
 			if l.Hardware != "" {
 				hardware[l.Hardware] = append(hardware[l.Hardware], node)
 			}
-			if l.Network.IsValid() {
+			if l.Network.IsValid() && !l.Network.IsSingleIP() { // a route to the VIP alone tells nothing
 				networks[l.Network.Masked().String()] = append(networks[l.Network.Masked().String()], node)
 			}
 		}

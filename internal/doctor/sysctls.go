@@ -102,7 +102,7 @@ func (l *Looker) lookHome(vip config.VIP) (h Home, err error) {
 	}
 	for _, a := range addresses {
 		if a.link == h.Interface && a.prefix.Addr().Is4() && a.prefix.Addr() != vip.Address {
-			h.Refuses, err = refusesArrival(h.Interface, stranger, a.prefix.Addr())
+			h.Refuses, err = refusesStrangers(h.Interface, a.prefix)
 			return h, err
 		}
 	}

@@ -72,7 +72,9 @@ func playLook(file, node, root, out string) error {
 	}
 	few(cfg)
 	l := doctor.Looker{Config: cfg, Node: node, Root: root,
-		Lookup: func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("there is no DNS in a lab") }}
+		Lookup: func(context.Context, string) ([]netip.Addr, error) {
+			return nil, errors.New("there is no DNS in a lab")
+		}}
 	text, err := json.Marshal(l.Look(context.Background()))
 	if err != nil {
 		return err
