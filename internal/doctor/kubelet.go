@@ -3,9 +3,9 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,10 +15,13 @@ type Kubelet struct {
 	Where   string       `json:"where,omitempty"`   // its process, or the files that start it; "": there is none
 	NodeIPs []netip.Addr `json:"nodeIPs,omitempty"` // --node-ip, unless it is "any"
 	Cloud   bool         `json:"cloud,omitempty"`   // a cloud tells the address
-	// Name is the node's, and Named what that means here.
+	// Name is the node's, and Named what that means here. A kubelet takes the first of
+	// those that this host has (pkg/kubelet/nodestatus of Kubernetes, NodeAddress);
+	// Own says that there is one which is no VIP.
 	Name  string       `json:"name,omitempty"`
 	Named []netip.Addr `json:"named,omitempty"`
-	// Picked is what it takes by itself: the first address of the interface with a
+	Own   bool         `json:"own,omitempty"`
+	// Picked is what it takes without one: the first address of the interface with a
 	// default route.
 	Picked   netip.Addr `json:"picked,omitzero"`
 	PickedOn string     `json:"pickedOn,omitempty"`
@@ -69,6 +72,10 @@ func lookKubelet(ctx context.Context, l *Looker, v *View) error {
 	if err != nil {
 		return err
 	}
+	k.Own = slices.ContainsFunc(addresses, func(a hostAddress) bool {
+		ip := a.prefix.Addr()
+		return slices.Contains(k.Named, ip) && ip.IsGlobalUnicast() && !l.isVIP(ip)
+	})
 	k.Picked, k.PickedOn = l.picks(addresses, given == "::")
 	return nil
 }
@@ -148,7 +155,7 @@ func (l *Looker) picks(addresses []hostAddress, six bool) (netip.Addr, string) {
 			}
 			for _, a := range addresses {
 				ip := a.prefix.Addr()
-				if a.link == r.link && ip.Is4() == family.Is4() && net.IP(ip.AsSlice()).IsGlobalUnicast() {
+				if a.link == r.link && ip.Is4() == family.Is4() && ip.IsGlobalUnicast() {
 					return ip, r.link
 				}
 			}
@@ -191,6 +198,12 @@ func (c Case) judgeKubeletOf(node string, k Kubelet) Finding {
 			Saw:  fmt.Sprintf("the kubelet has no --node-ip, and the node's name %s is VIP %s", k.Name, addressList(vips)),
 			Why:  "while this node holds the VIP its kubelet takes it for its own address: " + why,
 			Mend: fmt.Sprintf("let %s mean %s in /etc/hosts or DNS, or %s", k.Name, c.ownAddress(node), mend)}
+	}
+	if k.Own {
+		return Finding{Level: Fine, Saw: fmt.Sprintf("the kubelet has no --node-ip, and takes what the node's name %s means: %s", k.Name, addressList(k.Named))}
+	}
+	if !k.Picked.IsValid() {
+		return Finding{Level: Fine, Saw: "the kubelet has no --node-ip, and there is no default route whose interface has an address to take"}
 	}
 	if vip, ok := c.vipAt(k.Picked); ok {
 		return Finding{Level: Fault,

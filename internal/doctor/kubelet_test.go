@@ -26,6 +26,8 @@ func TestJudgeKubelet(t *testing.T) {
 		"its own, and a name": {nil, with(func(k *Kubelet) { k.NodeIPs, k.Named = []netip.Addr{own}, []netip.Addr{vip} }), nil},
 		"told":                {nil, with(func(k *Kubelet) { k.NodeIPs = []netip.Addr{own, vip} }), []string{"fault m2: --node-ip of the kubelet (kubelet (process 1)) is VIP 192.168.0.10"}},
 		"named":               {nil, with(func(k *Kubelet) { k.Named = []netip.Addr{vip} }), []string{"fault m2: the node's name m is VIP"}},
+		"named as it is":      {nil, with(func(k *Kubelet) { k.Named, k.Own, k.Picked = []netip.Addr{own}, true, vip }), nil},
+		"no way out":          {nil, with(func(k *Kubelet) { k.Picked = netip.Addr{} }), nil},
 		"by a cloud":          {nil, with(func(k *Kubelet) { k.Cloud, k.Named = true, []netip.Addr{vip} }), nil},
 		"picked":              {nil, with(func(k *Kubelet) { k.Picked = vip }), []string{"fault m2: VIP 192.168.0.10 is the first address of eth0"}},
 		"IPv4 before IPv6":    {six, base, nil},

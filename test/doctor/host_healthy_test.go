@@ -23,6 +23,7 @@ import (
 func TestHostHealthy(t *testing.T) {
 	for name, o := range map[string]cluster.Options{"IPv4": {}, "IPv6": {IPv6: true}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWard(t, o)
 			for _, m := range w.Masters {
 				w.furnish(m)

@@ -13,6 +13,7 @@ import (
 // TestHostKubelet: kubelets that take the VIP for their node's address, as they were
 // told to, by the name of the node, and by the order of addresses.
 func TestHostKubelet(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{})
 	w.start(w.Masters[0].Host, "kubelet", "idle", "--node-ip=192.168.0.10")
 	for _, m := range w.Masters[1:] {
@@ -47,6 +48,7 @@ func again(t *testing.T, m *cluster.Master) {
 
 // TestHostKubeletIPv6: what is warned of does happen.
 func TestHostKubeletIPv6(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{IPv6: true})
 	for _, m := range w.Masters {
 		w.start(m.Host, "kubelet", "idle", "--hostname-override="+m.Name())
@@ -64,6 +66,7 @@ func TestHostKubeletIPv6(t *testing.T) {
 // TestHostKubeProxy: a VIP that is a Service's address, too, and a kube-proxy on a
 // host that does not forward.
 func TestHostKubeProxy(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{})
 	for _, m := range w.Masters[:2] {
 		w.start(m.Host, "kube-proxy", "idle", "--proxy-mode=ipvs")
@@ -90,6 +93,7 @@ func TestHostKubeProxy(t *testing.T) {
 
 // TestHostControlPlane: flags and names that do not fit.
 func TestHostControlPlane(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{})
 	for _, m := range w.Masters {
 		w.furnish(m)

@@ -23,6 +23,7 @@ import (
 
 // TestHostForeignAddress: a VIP that somebody else has put there, for ever.
 func TestHostForeignAddress(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{})
 	on(t, w.Masters[0].Host, "eth0", func(l netlink.Link) error {
 		return netlink.AddrAdd(l, &netlink.Addr{IPNet: &net.IPNet{IP: w.VIP.AsSlice(), Mask: net.CIDRMask(24, 32)}})
@@ -33,6 +34,7 @@ func TestHostForeignAddress(t *testing.T) {
 
 // TestHostStrays: programs that float addresses, on masters and not elsewhere.
 func TestHostStrays(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{})
 	file := filepath.Join(t.TempDir(), "keepalived.conf")
 	must(t, os.WriteFile(file, []byte("vrrp_instance x { virtual_ipaddress { 192.168.0.10 } }\n"), 0o600))
@@ -110,6 +112,7 @@ func advertise(t *testing.T, h *lab.Host, payload []byte, six bool) {
 // TestHostVRRP: what others say on the wire is heard on all masters, on the one
 // that sends it too, and told once.
 func TestHostVRRP(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{})
 	advertise(t, w.Client, advert(51, w.VIP), false)
 	advertise(t, w.Client, advert(52, netip.MustParseAddr("192.168.0.200")), false) // a router of the network, say
@@ -128,6 +131,7 @@ func TestHostVRRP(t *testing.T) {
 
 // TestHostVRRPv3: the same with IPv6.
 func TestHostVRRPv3(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{IPv6: true})
 	advertise(t, w.Client, advert(51, w.VIP), true)
 	w.expect(w.judge(), "fault leftovers : for fd00:6b::a, heard by master1, master2, master3")
@@ -149,6 +153,7 @@ vrrp_instance VI_1 {
 
 // TestHostKeepalived: the real one, as a cluster has it that is to be moved.
 func TestHostKeepalived(t *testing.T) {
+	t.Parallel()
 	program, err := exec.LookPath("keepalived")
 	if err != nil {
 		t.Skipf("this machine has no Keepalived: %v", err)

@@ -52,6 +52,7 @@ func wire(t *testing.T, h *lab.Host, address, gateway string) {
 
 // TestHostSysctls: of settings that hurt, each is found where it is.
 func TestHostSysctls(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{})
 	set(t, w.Masters[0].Host, "ipv4/conf/eth0/arp_ignore", "8")
 	set(t, w.Masters[1].Host, "ipv4/conf/all/drop_gratuitous_arp", "1")
@@ -70,6 +71,7 @@ func TestHostSysctls(t *testing.T) {
 
 // TestHostIPv6Off: no VIP can be added where IPv6 is off.
 func TestHostIPv6Off(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{IPv6: true, VIPs: "[{name: apiserver, address: 'fd00:6b::a', interface: eth0}]"})
 	set(t, w.Masters[1].Host, "ipv6/conf/eth0/disable_ipv6", "1")
 	set(t, w.Masters[2].Host, "ipv6/conf/eth0/drop_unsolicited_na", "1")
@@ -96,6 +98,7 @@ func assign(t *testing.T, h *lab.Host, ip netip.Addr) {
 // TestHostAnswers holds what is judged of ARP's settings against what they do: the
 // VIP is found by a client that has forgotten it with all of them but one.
 func TestHostAnswers(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{})
 	m := w.Masters[0].Host
 	assign(t, m, w.VIP)
@@ -148,6 +151,7 @@ func greets(t *testing.T, from *lab.Host, ip netip.Addr) bool {
 
 // TestHostInterfaces: interfaces that cannot have the VIP, or differ.
 func TestHostInterfaces(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{VIPs: "[{name: apiserver, address: 192.168.0.10, interface: eth0}]"})
 	on(t, w.Masters[0].Host, "eth0", netlink.LinkSetDown)
 	on(t, w.Masters[1].Host, "eth0", netlink.LinkSetARPOff)
@@ -164,6 +168,7 @@ func TestHostInterfaces(t *testing.T) {
 // TestHostWrongNetwork: a VIP of no network, an interface that one host has not, and
 // a prefix length that is another than its neighbours'.
 func TestHostWrongNetwork(t *testing.T) {
+	t.Parallel()
 	w := newWard(t, cluster.Options{VIPs: "[{name: a, address: 10.9.9.9}, {name: b, address: 10.1.0.10, interface: eth1}, {name: apiserver, address: 192.168.0.10}]"})
 	wire(t, w.Masters[0].Host, "10.1.0.1/24", "10.1.0.254")
 	wire(t, w.Masters[1].Host, "10.1.0.2/16", "10.1.0.254")

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -21,6 +22,10 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	// Each look waits for more than three seconds, and costs next to nothing.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
 	}
 	labtest.Main(m, labtest.Build("cmd/kshalb", &binary))
 }
