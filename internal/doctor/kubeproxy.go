@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kshalb/kshalb/internal/config"
 )
 
 // KubeProxy is what kube-proxy, or another user of IPVS, does with VIPs on a host.
@@ -18,7 +20,7 @@ type KubeProxy struct {
 	Mode      string           `json:"mode,omitempty"`      // as it was told; "" is its default
 	StrictARP bool             `json:"strictARP,omitempty"` // of mode ipvs
 	Bound     []netip.Addr     `json:"bound,omitempty"`     // the VIPs on kube-ipvs0
-	Virtual   []netip.AddrPort `json:"virtual,omitempty"`   // the servers of IPVS at VIPs
+	Virtual   []netip.AddrPort `json:"virtual,omitempty"`   // the servers of IPVS at VIPs, without node ports
 }
 
 // ipvsLink is the dummy interface of kube-proxy in mode ipvs.
@@ -36,11 +38,7 @@ func lookKubeProxy(_ context.Context, l *Looker, v *View) error {
 		}
 	}
 	text, _ := l.hostHead("/proc/net/ip_vs") // there is none without IPVS
-	for _, at := range parseIPVS(string(text)) {
-		if l.isVIP(at.Addr()) {
-			k.Virtual = append(k.Virtual, at)
-		}
-	}
+	k.Virtual = l.virtual(parseIPVS(string(text)))
 	running, err := l.processes("kube-proxy")
 	if err != nil {
 		k.Hidden = err.Error()
@@ -50,6 +48,21 @@ func lookKubeProxy(_ context.Context, l *Looker, v *View) error {
 	}
 	v.KubeProxy = &k
 	return nil
+}
+
+// virtual are those at VIPs. kube-proxy makes one for a Service's node port at each
+// address of the host, a VIP that it holds among them: kshalb's redirect comes before
+// these.
+func (l *Looker) virtual(all []netip.AddrPort) (at []netip.AddrPort) {
+	for _, v := range all {
+		isNodePort := slices.ContainsFunc(l.Config.Cluster.Peers, func(p config.Peer) bool {
+			return slices.Contains(all, netip.AddrPortFrom(p.Address, v.Port()))
+		})
+		if l.isVIP(v.Addr()) && !isNodePort {
+			at = append(at, v)
+		}
+	}
+	return at
 }
 
 var (
@@ -124,16 +137,30 @@ func judgeKubeProxy(c Case) (all []Finding) {
 				Mend: "take the address out of the Service (kubectl get services -A -o wide shows which has it)"})
 		}
 		for _, at := range k.Virtual {
-			if c.uses(at.Port()) {
-				found = append(found, Finding{Level: Fault,
-					Saw:  fmt.Sprintf("IPVS has a virtual server at %s, a port of kshalb's", at),
-					Why:  "the kernel sends its clients to IPVS's targets and not to kshalb; kube-vip or Keepalived have left it, or a Service has the address",
-					Mend: fmt.Sprintf("ipvsadm -D -t %s, after whatever puts it there was stopped", at)})
-			}
+			found = append(found, c.judgeVirtual(at)...)
 		}
 		all = append(all, orFine(found, node, k.String())...)
 	}
 	return all
+}
+
+// judgeVirtual is about one server of IPVS at a VIP. It gets what no redirect has
+// sent elsewhere before (NF_INET_LOCAL_IN comes behind prerouting).
+func (c Case) judgeVirtual(at netip.AddrPort) []Finding {
+	f := Finding{Level: Warning,
+		Saw:  fmt.Sprintf("IPVS has a virtual server at %s, a port of kshalb's", at),
+		Why:  "while kshalb's redirect is not there the kernel sends its clients to IPVS's targets; kube-vip or Keepalived have left it",
+		Mend: fmt.Sprintf("ipvsadm -D -t %s, after whatever puts it there was stopped", at)}
+	for _, l := range c.Config.Listeners {
+		switch {
+		case l.Bind.Addr() == at.Addr() && l.Bind.Port() == at.Port():
+			f.Level, f.Why = Fault, "the kernel sends kshalb's clients to IPVS's targets; kube-vip or Keepalived have left it"
+			return []Finding{f}
+		case l.Address == at:
+			return []Finding{f}
+		}
+	}
+	return nil
 }
 
 // String is what was seen where nothing hurts.

@@ -21,7 +21,7 @@ func TestJudgeKubeProxy(t *testing.T) {
 		"none":         {with(func(k *KubeProxy) { *k = KubeProxy{} }), nil},
 		"hidden":       {with(func(k *KubeProxy) { *k = KubeProxy{Hidden: "why"} }), []string{"unseen m2: its mode was not seen: why"}},
 		"bound":        {with(func(k *KubeProxy) { k.Bound = []netip.Addr{vip} }), []string{"fault m2: VIP 192.168.0.10 is on kube-ipvs0"}},
-		"virtual":      {with(func(k *KubeProxy) { k.Virtual = []netip.AddrPort{netip.AddrPortFrom(vip, 6443)} }), []string{"fault m2: virtual server at 192.168.0.10:6443"}},
+		"virtual":      {with(func(k *KubeProxy) { k.Virtual = []netip.AddrPort{netip.AddrPortFrom(vip, 6443)} }), []string{"warning m2: virtual server at 192.168.0.10:6443"}},
 		"a private":    {with(func(k *KubeProxy) { k.Virtual = []netip.AddrPort{netip.AddrPortFrom(vip, 26443)} }), []string{"fault m2: 192.168.0.10:26443"}},
 		"a node port":  {with(func(k *KubeProxy) { k.Virtual = []netip.AddrPort{netip.AddrPortFrom(vip, 30000)} }), nil},
 		"nothing seen": {func(*View) {}, nil},
@@ -38,6 +38,8 @@ TCP  C0A8000A:192B rr persistent 10800
 UDP  C0A8000A:0035 rr
 TCP  [fd00:006b:0000:0000:0000:0000:0000:0010]:192B rr
 TCP  0A600001:01BB rr
+TCP  C0A8000A:78A0 rr
+TCP  C0A80001:78A0 rr
 FWM  00000001 rr
 `
 
@@ -54,7 +56,7 @@ func TestLookKubeProxy(t *testing.T) {
 	if k.Process != "kube-proxy (process 5)" || k.Mode != "ipvs" || !k.StrictARP || len(k.Virtual) != 1 || k.Virtual[0].String() != "192.168.0.10:6443" {
 		t.Errorf("%+v", k)
 	}
-	if all := parseIPVS(ipVS); len(all) != 3 || all[1].String() != "[fd00:6b::10]:6443" {
+	if all := parseIPVS(ipVS); len(all) != 5 || all[1].String() != "[fd00:6b::10]:6443" {
 		t.Errorf("%v", all)
 	}
 }

@@ -26,7 +26,7 @@ func judgeLeftovers(c Case) (all []Finding) {
 			found = append(found, judgeForeign(a))
 		}
 		for _, r := range s.Rivals {
-			found = append(found, c.judgeRival(r))
+			found = append(found, c.judgeRival(node, r))
 		}
 		all = append(all, orFine(found, node, s.String())...)
 	}
@@ -56,8 +56,8 @@ func judgeForeign(a ForeignAddress) Finding {
 	return f
 }
 
-// judgeRival is about one program.
-func (c Case) judgeRival(r Rival) Finding {
+// judgeRival is about one program of a node.
+func (c Case) judgeRival(node string, r Rival) Finding {
 	f := Finding{Level: Fine, Saw: fmt.Sprintf("%s: %s", r.Kind, r.Where)}
 	if r.Runs {
 		f.Saw = fmt.Sprintf("%s runs (%s)", r.Kind, r.Where)
@@ -69,7 +69,7 @@ func (c Case) judgeRival(r Rival) Finding {
 		f.Why = "it gives the address to a host on its own account: two would have it"
 		f.Mend = r.mend()
 	case r.Kind == "haproxy":
-		ports := slices.DeleteFunc(slices.Clone(r.Ports), func(p uint16) bool { return !c.uses(p) })
+		ports := slices.DeleteFunc(slices.Clone(r.Ports), func(p uint16) bool { return !c.taken(node, p) })
 		if len(ports) == 0 {
 			f.Saw += ": on none of kshalb's ports"
 			break
@@ -88,10 +88,15 @@ func (c Case) judgeRival(r Rival) Finding {
 	return f
 }
 
-// uses reports whether a port is a listener's.
-func (c Case) uses(port uint16) bool {
+// taken reports whether kshalb wants a port on a node: that of a listener's socket, or
+// that of its clients, unless who has it there is one of its backends.
+func (c Case) taken(node string, port uint16) bool {
+	peer, _ := c.peer(node)
 	return slices.ContainsFunc(c.Config.Listeners, func(l config.Listener) bool {
-		return l.Address.Port() == port || l.Bind.Port() == port
+		isBackend := slices.ContainsFunc(l.Backends, func(b config.Backend) bool {
+			return b.Address == netip.AddrPortFrom(peer.Address, port)
+		})
+		return l.Bind.Port() == port || l.Address.Port() == port && !isBackend
 	})
 }
 

@@ -23,20 +23,20 @@ func TestJudgeLeftovers(t *testing.T) {
 		change func(v *View)
 		want   []string
 	}{
-		"healthy":              {base, nil},
-		"hidden":               {on("m2", base, leftoversOf(Leftovers{Hidden: "why"})), []string{"unseen m2: not seen in part: why"}},
-		"deaf":                 {on("m2", base, leftoversOf(Leftovers{Deaf: "why"})), []string{"unseen m2: not seen in part: why"}},
-		"keepalived":           {on("m2", base, rivalOf(Rival{Kind: "keepalived", Where: "process 1", Runs: true})), []string{"warning m2: keepalived runs (process 1)"}},
-		"keepalived, VIP":      {on("m2", base, rivalOf(Rival{Kind: "keepalived", Where: "process 1", Runs: true, VIPs: ours})), []string{"fault m2: and is to have VIP 192.168.0.10"}},
-		"keepalived, enabled":  {on("m2", base, rivalOf(Rival{Kind: "keepalived", Where: "/x/keepalived.service"})), []string{"warning m2: keepalived: /x/keepalived.service"}},
-		"kube-vip":             {on("m2", base, rivalOf(Rival{Kind: "kube-vip", Where: "/m/kube-vip.yaml", VIPs: ours})), []string{"fault m2: kube-vip: /m/kube-vip.yaml"}},
-		"kube-vip, Services":   {on("m2", base, rivalOf(Rival{Kind: "kube-vip", Where: "process 1", Runs: true, Services: true})), nil},
-		"kube-vip, both":       {on("m2", base, rivalOf(Rival{Kind: "kube-vip", Where: "process 1", Runs: true, Services: true, VIPs: ours})), []string{"fault m2: kube-vip"}},
-		"ucarp":                {on("m2", base, rivalOf(Rival{Kind: "ucarp", Where: "process 1", Runs: true})), []string{"warning m2: ucarp"}},
-		"haproxy elsewhere":    {on("m2", base, rivalOf(Rival{Kind: "haproxy", Where: "process 1", Runs: true, Ports: []uint16{80}})), nil},
-		"haproxy on ours":      {on("m2", base, rivalOf(Rival{Kind: "haproxy", Where: "process 1", Runs: true, Ports: []uint16{80, 6443}})), []string{"warning m2: listens on port 6443"}},
-		"haproxy on ours, too": {on("m2", base, rivalOf(Rival{Kind: "haproxy", Where: "process 1", Runs: true, Ports: []uint16{26443}})), []string{"warning m2: listens on port 26443"}},
-		"haproxy's manifest":   {on("m2", base, rivalOf(Rival{Kind: "haproxy", Where: "/m/haproxy.yaml", VIPs: ours})), nil},
+		"healthy":             {base, nil},
+		"hidden":              {on("m2", base, leftoversOf(Leftovers{Hidden: "why"})), []string{"unseen m2: not seen in part: why"}},
+		"deaf":                {on("m2", base, leftoversOf(Leftovers{Deaf: "why"})), []string{"unseen m2: not seen in part: why"}},
+		"keepalived":          {on("m2", base, rivalOf(Rival{Kind: "keepalived", Where: "process 1", Runs: true})), []string{"warning m2: keepalived runs (process 1)"}},
+		"keepalived, VIP":     {on("m2", base, rivalOf(Rival{Kind: "keepalived", Where: "process 1", Runs: true, VIPs: ours})), []string{"fault m2: and is to have VIP 192.168.0.10"}},
+		"keepalived, enabled": {on("m2", base, rivalOf(Rival{Kind: "keepalived", Where: "/x/keepalived.service"})), []string{"warning m2: keepalived: /x/keepalived.service"}},
+		"kube-vip":            {on("m2", base, rivalOf(Rival{Kind: "kube-vip", Where: "/m/kube-vip.yaml", VIPs: ours})), []string{"fault m2: kube-vip: /m/kube-vip.yaml"}},
+		"kube-vip, Services":  {on("m2", base, rivalOf(Rival{Kind: "kube-vip", Where: "process 1", Runs: true, Services: true})), nil},
+		"kube-vip, both":      {on("m2", base, rivalOf(Rival{Kind: "kube-vip", Where: "process 1", Runs: true, Services: true, VIPs: ours})), []string{"fault m2: kube-vip"}},
+		"ucarp":               {on("m2", base, rivalOf(Rival{Kind: "ucarp", Where: "process 1", Runs: true})), []string{"warning m2: ucarp"}},
+		"haproxy elsewhere":   {on("m2", base, rivalOf(Rival{Kind: "haproxy", Where: "process 1", Runs: true, Ports: []uint16{80}})), nil},
+		"haproxy on ours":     {on("m2", base, rivalOf(Rival{Kind: "haproxy", Where: "process 1", Runs: true, Ports: []uint16{80, 26443}})), []string{"warning m2: listens on port 26443"}},
+		"haproxy, a backend":  {on("m2", base, rivalOf(Rival{Kind: "haproxy", Where: "process 1", Runs: true, Ports: []uint16{6443}})), nil},
+		"haproxy's manifest":  {on("m2", base, rivalOf(Rival{Kind: "haproxy", Where: "/m/haproxy.yaml", VIPs: ours})), nil},
 		"foreign": {on("m2", base, leftoversOf(Leftovers{Foreign: []ForeignAddress{{"eth0", netip.PrefixFrom(vip, 24), "eth0", keepalivedProto}}})),
 			[]string{"fault m2: VIP 192.168.0.10 is on eth0 as 192.168.0.10/24"}},
 		"an advert of ours":       {advert("192.168.0.99", vip, others), []string{"fault : VRRPv2 51 from 192.168.0.99 on eth0 for 192.168.0.10, 192.168.0.77, heard by m1, m2, m3"}},
@@ -144,4 +144,12 @@ func TestPortsOf(t *testing.T) {
 	if got := l.portsOf([]process{{pid: 8}}); !slices.Equal(got, []uint16{6443, 8443}) {
 		t.Errorf("ports %v", got)
 	}
+}
+
+// TestTaken: a program on the port where clients come is in the way, where it is no
+// backend.
+func TestTaken(t *testing.T) {
+	base := rivalOf(Rival{Kind: "haproxy", Where: "process 1", Runs: true, Ports: []uint16{6443, 8443}})
+	c := caseOf(configOf(t, "port: 6443, b", "port: 8443, b"), on("m3", leftoversOf(Leftovers{}), base))
+	expect(t, judgeLeftovers(c), "warning m3: haproxy runs (process 1), and listens on port 8443,")
 }

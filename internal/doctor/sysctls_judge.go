@@ -11,7 +11,8 @@ import (
 // of Linux). Most do not: arp_announce, arp_filter, accept_local, ip_nonlocal_bind,
 // route_localnet and promote_secondaries of any value, arp_ignore up to 3, and
 // rp_filter with one interface were tried, or do not concern an address of its own
-// prefix that neighbours are told of by kshalb itself.
+// prefix, without duplicate address detection, that neighbours are told of by kshalb
+// itself.
 func judgeSysctls(c Case) (all []Finding) {
 	for _, node := range c.Nodes() {
 		s := c.Views[node].Sysctls

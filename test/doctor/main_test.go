@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 	}
 	// Each look waits for more than three seconds, and costs next to nothing.
 	if err := flag.Set("test.parallel", "8"); err != nil {
-		panic(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	labtest.Main(m, labtest.Build("cmd/kshalb", &binary))
 }
