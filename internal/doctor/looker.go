@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"context"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -15,6 +17,13 @@ type Looker struct {
 
 	// Root is where the host's files are; "" is /. Tests plant files elsewhere.
 	Root string
+
+	// Domains are names of the control plane to look up, besides those that the
+	// host's files have.
+	Domains []string
+	// Lookup resolves a name that is not in /etc/hosts; nil is the host's resolver.
+	// It has to end with its context.
+	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
 }
 
 // path is where a file of the host is.

@@ -23,6 +23,16 @@ type topic struct {
 func topics() []topic {
 	return []topic{
 		{"configuration", lookConfiguration, judgeConfiguration},
+		{"sysctls", lookSysctls, judgeSysctls},
+		{"names", lookNames, judgeNames},
+		{"leftovers", lookLeftovers, judgeLeftovers},
+		{"limits", lookLimits, judgeLimits},
+		{"kubelet", lookKubelet, judgeKubelet},
+		{"kube-proxy", lookKubeProxy, judgeKubeProxy},
+		{"apiserver", lookAPIServer, judgeAPIServer},
+		{"etcd", lookEtcd, judgeEtcd},
+		{"voters", lookVoters, judgeVoters},
+		{"interface", lookLinks, judgeLinks},
 	}
 }
 

@@ -20,6 +20,17 @@ type View struct {
 
 	// The parts, by topic.
 	Digest string `json:"digest,omitempty"` // of the configuration
+
+	// Of the host.
+	Sysctls   *Sysctls   `json:"sysctls,omitempty"`
+	Names     *Names     `json:"names,omitempty"`
+	Leftovers *Leftovers `json:"leftovers,omitempty"`
+	Limits    *Limits    `json:"limits,omitempty"`
+	Kubelet   *Kubelet   `json:"kubelet,omitempty"`
+	KubeProxy *KubeProxy `json:"kubeProxy,omitempty"`
+	APIServer *APIServer `json:"apiserver,omitempty"`
+	Etcd      *Etcd      `json:"etcd,omitempty"`
+	Links     []Link     `json:"links,omitempty"`
 }
 
 // Case is all that is judged at once.
