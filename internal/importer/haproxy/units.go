@@ -41,10 +41,10 @@ func parseTime(text string) (time.Duration, error) {
 
 // clip puts a value between the bounds that kshalb.yaml has for it.
 func clip[T cmp.Ordered](v plan.Value[T], low, high T) plan.Value[T] {
-	switch bounded := min(max(v.V, low), high); {
-	case bounded == v.V:
+	switch bounded := min(max(v.V, low), high); bounded {
+	case v.V:
 		return v
-	case bounded == low:
+	case low:
 		v.Why = reason(v.Why, fmt.Sprintf("the least that kshalb has; there %v", v.V))
 		v.V = low
 	default:

@@ -1,0 +1,238 @@
+package haproxy
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kshalb/kshalb/internal/importer/plan"
+)
+
+// request is what option httpchk and http-check send.
+type request struct {
+	line
+	method, path, host string
+	tls                bool
+}
+
+// http is option httpchk [METHOD] [URI [VERSION]], with what http-check says.
+func (c *checker) http(l line) {
+	req := request{line: l, method: "OPTIONS", path: "/"}
+	switch words := l.from(2); len(words) {
+	case 0:
+	case 1:
+		req.path = words[0]
+	default:
+		req.method, req.path = words[0], words[1]
+		c.version(&req, strings.Join(words[2:], " "))
+	}
+	for _, key := range []string{"ssl", "check-ssl"} {
+		if _, ok := c.any(key); ok {
+			req.tls = true
+		}
+	}
+	if c.be.one("check").word(1) == "ssl-hello-chk" {
+		req.tls = true
+	}
+	c.steps(&req)
+	if c.elsewhere(plan.Lost) {
+		c.out.Type = plan.Because(checkTCP, l.at, "the check asks another port than the servers'")
+		return
+	}
+	c.ask(req)
+}
+
+// ask puts a request into the check.
+func (c *checker) ask(req request) {
+	c.out.Type = plan.Because(checkHTTP, req.at, "option httpchk")
+	if req.tls {
+		c.out.Type = plan.Because(checkHTTPS, req.at, "option httpchk over TLS")
+	} else if c.allAt(apiPort) {
+		c.r.notes.add(plan.Fault, req.line, "option httpchk without check-ssl", plainWhy)
+	}
+	if req.method != "GET" {
+		c.r.notes.add(plan.Changed, req.line, quote(req.method, "in a check"), "kshalb asks with GET")
+	}
+	if u, err := url.ParseRequestURI(req.path); err != nil || req.path[0] != '/' || u.Host != "" || strings.Contains(req.path, "#") {
+		c.r.notes.add(plan.Fault, req.line, "the path of the check", "it is no path; write one like /readyz")
+	} else {
+		c.out.Path = plan.Of(req.path, req.at)
+	}
+	if path, _, _ := strings.Cut(req.path, "?"); path == "/healthz" || path == "/livez" {
+		c.r.notes.add(plan.Changed, req.line, quote("GET", path), "the path is kept; /readyz is better for a kube-apiserver: it fails as soon as the server begins to stop, and /healthz is deprecated since Kubernetes 1.16")
+	}
+	if req.host != "" {
+		c.out.Host = plan.Of(req.host, req.at)
+	}
+	if c.out.Expect.V == nil && !c.expects() {
+		c.r.notes.add(plan.Changed, req.line, "any status from 200 to 399", "kshalb takes 200 alone, which is what kube-apiservers answer; write check.expect for others")
+	}
+}
+
+func (c *checker) expects() bool {
+	return slices.ContainsFunc(c.be.all("http-check"), func(l line) bool { return l.word(1) == "expect" })
+}
+
+// version is HTTP/1.0, with headers after it in the old way.
+func (c *checker) version(req *request, text string) {
+	for header := range strings.SplitSeq(strings.ReplaceAll(text, `\r\n`, "\r\n"), "\r\n") {
+		name, value, found := strings.Cut(header, ":")
+		if found {
+			c.header(req, req.line, strings.TrimSpace(name), strings.TrimSpace(value))
+		}
+	}
+}
+
+// header keeps Host. Others may hold passwords: notes name them alone.
+func (c *checker) header(req *request, l line, name, value string) {
+	host, port, _ := strings.Cut(value, ":")
+	if _, err := parsePort(port); strings.EqualFold(name, "host") && isHostName(host) && (port == "" || err == nil) {
+		req.host = value
+		return
+	}
+	c.r.notes.add(plan.Lost, l, quote("header", name), "kshalb's probes have no headers but Host; a kube-apiserver answers /readyz without")
+}
+
+// steps are the lines of http-check.
+func (c *checker) steps(req *request) {
+	seen := map[string]bool{}
+	for _, l := range c.be.all("http-check") {
+		step := l.word(1)
+		switch {
+		case (step == "connect" || step == "send" || step == "expect") && seen[step]:
+			c.r.notes.add(plan.Lost, l, quote("http-check", step), "kshalb's probes are one request and one answer; the first ones were taken")
+		case step == "connect":
+			c.connect(req, l)
+		case step == "send":
+			c.send(req, l)
+		case step == "expect":
+			c.expect(l)
+		case step == "disable-on-404":
+			c.r.notes.add(plan.Changed, l, "http-check disable-on-404", "kshalb drains a backend that answers with any status but those that it expects")
+		default:
+			c.r.notes.add(plan.Lost, l, quote("http-check", step), "kshalb's probes are one request and one answer")
+		}
+		seen[step] = true
+	}
+}
+
+// connect is http-check connect.
+func (c *checker) connect(req *request, l line) {
+	words := l.from(2)
+	for len(words) > 0 {
+		key, args := words[0], 1
+		switch key {
+		case "ssl":
+			req.tls, args = true, 0
+		case "sni":
+			c.serverName(l, after(words, key))
+		case "default", "linger", "send-proxy", "via-socks4":
+			args = 0
+			if key != "default" {
+				c.r.notes.add(plan.Needless, l, quote("http-check connect", key), probeWire.why)
+			}
+		case "comment":
+		default:
+			c.r.notes.add(plan.Lost, l, quote("http-check connect", key), elseWhere)
+		}
+		words = words[min(1+args, len(words)):]
+	}
+}
+
+// send is http-check send.
+func (c *checker) send(req *request, l line) {
+	words := l.from(2)
+	for len(words) > 0 {
+		key, args := words[0], 1
+		value := after(words[:min(2, len(words))], key)
+		switch key {
+		case "meth":
+			req.line, req.method = l, value
+		case "uri":
+			req.line, req.path = l, value
+		case "ver", "comment":
+		case "hdr":
+			args = 2
+			if len(words) > 2 {
+				c.header(req, l, value, words[2])
+			}
+		default:
+			c.r.notes.add(plan.Lost, l, quote("http-check send", key), "kshalb's probes are a GET without a body")
+		}
+		words = words[min(1+args, len(words)):]
+	}
+}
+
+// maxExpect is how many statuses are written out.
+const maxExpect = 20
+
+// maxPattern is how long a pattern of statuses may be, in bytes.
+const maxPattern = 1000
+
+// expect is http-check expect [OPTION...] [!] KIND PATTERN.
+func (c *checker) expect(l line) {
+	words := l.from(2)
+	for len(words) > 1 && (words[0] == "comment" || words[0] == "min-recv" || strings.Contains(words[0], "-status") || strings.HasPrefix(words[0], "on-")) {
+		words = words[2:]
+	}
+	not := len(words) > 0 && words[0] == "!"
+	if not {
+		words = words[1:]
+	}
+	if len(words) < 2 || words[0] != "status" && words[0] != "rstatus" {
+		c.r.notes.add(plan.Lost, l, quote("http-check expect", strings.Join(words[:min(1, len(words))], "")), "kshalb looks at the status alone, and expects 200; write check.expect for others")
+		return
+	}
+	matches, err := statusPattern(words[0] == "rstatus", words[1])
+	if err != nil {
+		c.r.notes.add(plan.Fault, l, quote("http-check expect", words[0]), "its pattern can't be read; kshalb expects 200, write check.expect for others")
+		return
+	}
+	var all []int
+	for status := 200; status <= 599; status++ {
+		if matches(status) != not {
+			all = append(all, status)
+		}
+	}
+	switch {
+	case len(all) == 0 || len(all) > maxExpect:
+		c.r.notes.add(plan.Changed, l, quote("http-check expect", words[0]), "kshalb takes 200 alone instead of so many statuses; write check.expect for others")
+	case len(all) == 1 && words[0] == "status":
+		c.out.Expect = plan.Of(all, l.at)
+	default:
+		c.out.Expect = plan.Because(all, l.at, "the statuses that "+words[0]+" takes")
+	}
+}
+
+// statusPattern reads 200, 200-299,301, or a regular expression.
+func statusPattern(expression bool, text string) (func(int) bool, error) {
+	if len(text) > maxPattern {
+		return nil, errLong
+	}
+	if expression {
+		re, err := regexp.Compile(text)
+		return func(n int) bool { return re.MatchString(strconv.Itoa(n)) }, err
+	}
+	type span struct{ low, high int }
+	var spans []span
+	for part := range strings.SplitSeq(text, ",") {
+		low, high, ranged := strings.Cut(part, "-")
+		if !ranged {
+			high = low
+		}
+		a, err := parseCount(low)
+		if err != nil {
+			return nil, err
+		}
+		b, err := parseCount(high)
+		if err != nil {
+			return nil, err
+		}
+		spans = append(spans, span{a, b})
+	}
+	return func(n int) bool {
+		return slices.ContainsFunc(spans, func(s span) bool { return n >= s.low && n <= s.high })
+	}, nil
+}
