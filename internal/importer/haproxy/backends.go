@@ -42,14 +42,21 @@ func (r *reader) backends(j *joint, d door) []plan.Backend {
 
 // sameWeight reports whether weights say nothing, since all servers have the same.
 func (r *reader) sameWeight(all []*server) bool {
-	first, ok := all[0].with["weight"]
-	for _, s := range all {
-		if s.with["weight"].value != first.value {
+	var first given
+	for i, s := range all {
+		g, ok := s.with["weight"]
+		if !ok {
+			g = given{s.line, "1"} // HAProxy's default, and kshalb's
+		}
+		if i == 0 {
+			first = g
+		}
+		if g.value != first.value {
 			return false
 		}
 	}
 	n, err := parseCount(first.value)
-	if !ok || err != nil || n == 0 {
+	if err != nil || n == 0 || n > 256 {
 		return false
 	}
 	if n != 1 {

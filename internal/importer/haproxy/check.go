@@ -2,7 +2,6 @@ package haproxy
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/kshalb/kshalb/internal/importer/plan"
 )
@@ -44,10 +43,11 @@ func (c *checker) any(param string) (given, bool) {
 }
 
 // method is the option that says how a backend is checked. ssl-hello-chk after
-// httpchk takes its place in HAProxy, which nobody means who writes both.
+// httpchk takes its place in HAProxy, which nobody means who writes both in front of
+// kube-apiservers.
 func (c *checker) method() (line, string) {
 	l, before := c.be.one("check"), c.be.one("check before")
-	if l.word(1) == "ssl-hello-chk" && before.word(1) == "httpchk" {
+	if l.word(1) == "ssl-hello-chk" && before.word(1) == "httpchk" && c.allAt(apiPort) {
 		c.r.notes.add(plan.Changed, l, "option ssl-hello-chk", "in HAProxy it takes the place of option httpchk, whose path is never asked for; kshalb asks for it, over TLS")
 		return before, "httpchk"
 	}
@@ -132,9 +132,13 @@ func (c *checker) tcp(l line, checked given) {
 			}
 		}
 	}
-	c.elsewhere(plan.Lost)
-	if c.allAt(apiPort) {
-		c.r.notes.add(plan.Changed, from, quote("check", strings.Join(l.from(1), " ")), sickWhy)
+	_, handshake := c.any("check-ssl")
+	if !c.elsewhere(plan.Lost) && c.allAt(apiPort) && !handshake && l.word(1) != "ssl-hello-chk" {
+		what := "check"
+		if l.words != nil {
+			what = quote(l.words...)
+		}
+		c.r.notes.add(plan.Changed, from, what, sickWhy)
 	}
 }
 

@@ -33,7 +33,7 @@ func (c *checker) http(l line) {
 			req.tls = true
 		}
 	}
-	if c.be.one("check").word(1) == "ssl-hello-chk" {
+	if c.be.one("check").word(1) == "ssl-hello-chk" { // see method
 		req.tls = true
 	}
 	c.steps(&req)
@@ -43,6 +43,9 @@ func (c *checker) http(l line) {
 	}
 	c.ask(req)
 }
+
+// secretQuery is a query that may hold a password.
+var secretQuery = regexp.MustCompile(`(?i)pass|pwd|token|secret|auth|key|cred`)
 
 // ask puts a request into the check.
 func (c *checker) ask(req request) {
@@ -54,6 +57,10 @@ func (c *checker) ask(req request) {
 	}
 	if req.method != "GET" {
 		c.r.notes.add(plan.Changed, req.line, quote(req.method, "in a check"), "kshalb asks with GET")
+	}
+	if path, query, _ := strings.Cut(req.path, "?"); secretQuery.MatchString(query) {
+		c.r.notes.add(plan.Lost, req.line, "the query of the check's path", "it may hold a password, which kshalb.yaml is no place for; a kube-apiserver answers /readyz without")
+		req.path = path
 	}
 	if u, err := url.ParseRequestURI(req.path); err != nil || req.path[0] != '/' || u.Host != "" || strings.Contains(req.path, "#") {
 		c.r.notes.add(plan.Fault, req.line, "the path of the check", "it is no path; write one like /readyz")
@@ -91,6 +98,9 @@ func (c *checker) header(req *request, l line, name, value string) {
 	if _, err := parsePort(port); strings.EqualFold(name, "host") && isHostName(host) && (port == "" || err == nil) {
 		req.host = value
 		return
+	}
+	if strings.ContainsAny(name, " \t") {
+		name = ""
 	}
 	c.r.notes.add(plan.Lost, l, quote("header", name), "kshalb's probes have no headers but Host; a kube-apiserver answers /readyz without")
 }
@@ -158,8 +168,11 @@ func (c *checker) send(req *request, l line) {
 			if len(words) > 2 {
 				c.header(req, l, value, words[2])
 			}
-		default:
-			c.r.notes.add(plan.Lost, l, quote("http-check send", key), "kshalb's probes are a GET without a body")
+		case "body", "body-lf":
+			c.r.notes.add(plan.Lost, l, "http-check send "+key, "kshalb's probes are a GET without a body")
+		default: // a value that is not quoted as it should be, maybe
+			c.r.notes.add(plan.Lost, l, "http-check send", "what it sends besides a path and Host is not known here; kshalb's probes have nothing else")
+			return
 		}
 		words = words[min(1+args, len(words)):]
 	}

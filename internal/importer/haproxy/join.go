@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/kshalb/kshalb/internal/importer/plan"
@@ -39,8 +40,6 @@ func (r *reader) join() {
 	for _, be := range r.proxies {
 		switch {
 		case be.kind != kindBackend || taken[be] || be.one("disabled").word(0) == "disabled":
-		case be.mode() != "tcp":
-			r.notes.add(plan.Lost, be.line, be.title(), httpWhy)
 		default:
 			r.notes.add(plan.Needless, be.line, be.title(), "no frontend in TCP mode sends all its connections here")
 		}
@@ -65,6 +64,12 @@ func (r *reader) weave(j *joint) {
 			r.notes.add(plan.Lost, d.line, "listeners from here on", "more than 128 are not made; write the others into kshalb.yaml")
 			return
 		}
+		socket := netip.AddrPortFrom(d.addr, uint16(d.port))
+		if r.sockets[socket] {
+			r.notes.add(plan.Fault, d.line, quote("bind", socket.String()), "another frontend has the same address and port, so that HAProxy gives each some of the connections; mend the one that is wrong")
+			continue
+		}
+		r.sockets[socket] = true
 		if l := r.listener(j, d, r.listenerName(j, d)); len(l.Backends) > 0 {
 			r.plan.Listeners = append(r.plan.Listeners, l)
 		}

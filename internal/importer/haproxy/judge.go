@@ -26,7 +26,7 @@ type judge struct {
 
 const (
 	notAllowList = "kshalb has allow lists only, and these rules are none: a rule that rejects some sources and lets others through belongs into the host's firewall"
-	notSources   = "kshalb's allow knows sources alone; write it by hand if the rules come down to a list of them"
+	notSources   = "kshalb's allow knows sources alone, and none from files; write it by hand if the rules come down to a list of them"
 	notCounting  = "kshalb's limits.perSource is for connections of a source at a time, without exceptions; write it by hand if that is what the rule is for"
 )
 

@@ -13,18 +13,17 @@ import (
 func (c *checker) common(param string) (given, bool) { return c.r.common(c.servers, param) }
 
 func (r *reader) common(servers []*server, param string) (given, bool) {
-	first, found := given{}, false
-	for _, s := range servers {
-		g, ok := s.with[param]
-		if ok && !found {
-			first, found = g, true
-		}
-		if found && g.value != first.value {
-			r.notes.add(plan.Changed, first.line, quote(param, first.value), "the servers differ; in kshalb all backends of a listener have one, so the first was taken")
-			break
-		}
+	has := func(s *server) bool { return s.has(param) }
+	i := slices.IndexFunc(servers, has)
+	if i < 0 {
+		return given{}, false
 	}
-	return first, found
+	first := servers[i].with[param]
+	differs := func(s *server) bool { return s.with[param].value != first.value }
+	if slices.ContainsFunc(servers, differs) {
+		r.notes.add(plan.Changed, first.line, quote(param, first.value), "the servers differ; in kshalb all backends of a listener have one, so the first was taken")
+	}
+	return first, true
 }
 
 // paces are how often and how patiently a check asks.
@@ -42,13 +41,34 @@ func (c *checker) paces() {
 	if patience := c.r.span(c.be, "timeout check"); patience.Given() {
 		patience.Why = "timeout check; kshalb's holds connecting, too"
 		c.out.Timeout = clip(patience, 10*time.Millisecond, time.Minute)
-	} else if g, ok := c.common("inter"); ok {
-		c.r.notes.add(plan.Changed, g.line, quote("inter", g.value, "without timeout check"), "a check may take as long there; kshalb's check.timeout stays as it is by default, 400ms, so write a longer one if answers are slow")
+	} else if g, ok := c.common("inter"); ok && c.out.Type.V != checkTCP {
+		c.r.notes.add(plan.Changed, g.line, quote("inter", g.value)+" without timeout check", "a check may take as long there; kshalb's check.timeout stays as it is by default, 400ms, so write a longer one if answers are slow")
 	}
+	c.patience()
 	if g, ok := c.common("observe"); ok && g.value == "layer4" {
 		c.out.Passive = plan.Because(true, g.at, "observe layer4")
 	} else if ok {
 		c.r.notes.add(plan.Lost, g.line, quote("observe", g.value), "kshalb learns from connections, not from answers")
+	}
+}
+
+// slow is from where on an interval or a timeout is worth a word.
+const slow = 2 * time.Second
+
+// patience tells when times were carried over that find dead backends late.
+func (c *checker) patience() {
+	var what []string
+	at := c.servers[0].line
+	if c.out.Interval.V > slow {
+		g, _ := c.any("inter")
+		what, at = append(what, quote("inter", g.value)), g.line
+	}
+	if c.out.Timeout.V > slow {
+		what = append(what, quote(c.be.one("timeout check").words...))
+	}
+	if len(what) > 0 {
+		c.r.notes.add(plan.Changed, at, strings.Join(what, ", "), "kept, though a dead or frozen backend is found as late as there; "+
+			"without check.interval and check.timeout kshalb finds one in about a second (500ms and 400ms)")
 	}
 }
 

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,8 @@ type reader struct {
 	defaults map[string]*proxy
 	latest   *proxy // the last defaults
 	proxies  []*proxy
-	names    map[string]bool // of listeners
+	names    map[string]bool         // of listeners
+	sockets  map[netip.AddrPort]bool // of listeners
 	monitors []*proxy
 	http     []string
 }
@@ -44,7 +46,7 @@ func Read(in plan.Input) (plan.Plan, error) {
 		}
 		return plan.Plan{}, &plan.Error{At: at, Err: errNothing}
 	}
-	r := &reader{notes: notes, globals: map[string]line{}, defaults: map[string]*proxy{}, names: map[string]bool{}}
+	r := &reader{notes: notes, globals: map[string]line{}, defaults: map[string]*proxy{}, names: map[string]bool{}, sockets: map[netip.AddrPort]bool{}}
 	for _, section := range s.sections {
 		r.section(section)
 	}
@@ -80,8 +82,9 @@ func (r *reader) unset(l line, keyword string) {
 func (r *reader) steps() []string {
 	var steps []string
 	for _, p := range r.monitors {
+		path, _, _ := strings.Cut(p.one("monitor-uri").word(1), "?")
 		for _, d := range r.doors(p) {
-			steps = append(steps, "Have what asks "+quote("http://HOST:"+strconv.Itoa(d.port)+p.one("monitor-uri").word(1))+
+			steps = append(steps, "Have what asks "+quote("http://HOST:"+strconv.Itoa(d.port)+path)+
 				" ask kshalb's admin.http instead: /healthz, or /readyz for whether it can serve.")
 		}
 	}

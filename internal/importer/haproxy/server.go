@@ -91,10 +91,11 @@ func (r *reader) server(l line, with map[string]given) *server {
 // params reads parameters into with. Of one that is not known nobody can tell how
 // many words it takes, so reading ends there.
 func (r *reader) params(l line, words []string, with map[string]given) {
+	name := quote(words[:min(1, len(words))]...)
 	for len(words) > 0 {
 		p, known := params[words[0]]
 		if !known {
-			r.notes.add(plan.Fault, l, quote(words[0]), "this parameter of a server is not known here, so what follows it on its line was not read; look up what it does")
+			r.notes.add(plan.Fault, l, name, "this parameter of a server is not known here, so what follows it on its line was not read; look up what it does")
 			return
 		}
 		value := ""
@@ -111,6 +112,10 @@ func (r *reader) params(l line, words []string, with map[string]given) {
 			delete(with, p.undo)
 		default:
 			r.notes.add(p.level, l, quote(words[0]), p.why)
+		}
+		next := words[min(1+p.args, len(words)-1)]
+		if name = quote(next); words[0] == "agent-send" || words[0] == "tcp-md5sig" {
+			name = "what follows " + words[0] // may be a part of a password
 		}
 		words = words[1+p.args:]
 	}
