@@ -3,6 +3,7 @@ package haproxy
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/kshalb/kshalb/internal/importer/plan"
 )
@@ -18,6 +19,11 @@ func (r *reader) backends(j *joint, d door) []plan.Backend {
 		port, err := s.place.at(d.port)
 		if err != nil {
 			r.notes.add(plan.Fault, s.line, quote("server", s.name), "the address "+err.Error())
+			continue
+		}
+		host := strings.ToLower(s.place.host)
+		if slices.ContainsFunc(out, func(b plan.Backend) bool { return strings.ToLower(b.Host) == host && b.Port == port }) {
+			r.notes.add(plan.Fault, s.line, quote("server", s.name), "another server has the same address and port; mend the one that is wrong, or leave one out")
 			continue
 		}
 		b := plan.Backend{Name: s.name, Host: s.place.host, Port: port, From: s.at}

@@ -73,7 +73,7 @@ func (r *reader) doors(p *proxy) []door {
 		d := door{line: l}
 		r.bindParams(&d)
 		for _, text := range strings.Split(l.word(1), ",") {
-			if len(out) > maxBinds {
+			if len(out) >= maxBinds {
 				r.notes.add(plan.Lost, l, "ports from here on", "a frontend of more than 64 ports is not read further; write the others into kshalb.yaml")
 				return uncovered(r, out[:maxBinds])
 			}
@@ -116,7 +116,7 @@ func (r *reader) ports(d door, text string) []door {
 		}
 		r.notes.add(level, d.line, what, "the address "+err.Error())
 		return nil
-	case !p.addr.IsValid():
+	case !p.addr.IsValid() || p.addr.IsMulticast():
 		r.notes.add(plan.Fault, d.line, quote("bind", text), "kshalb listens on addresses, not on names; put the address in its place")
 		return nil
 	case high-p.low >= maxPorts:

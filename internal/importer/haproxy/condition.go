@@ -94,7 +94,7 @@ func (s *scanner) holds(text string) (yes, told bool) {
 	}
 	if after, not := strings.CutPrefix(strings.TrimSpace(text), "!"); not {
 		yes, told = s.holds(after)
-		return !yes, told
+		return told && !yes, told
 	}
 	return s.predicate(strings.TrimSpace(text))
 }

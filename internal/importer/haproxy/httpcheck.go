@@ -144,6 +144,8 @@ func (c *checker) connect(req *request, l line) {
 				c.r.notes.add(plan.Needless, l, quote("http-check connect", key), probeWire.why)
 			}
 		case "comment":
+		case "alpn", "proto":
+			c.r.notes.add(plan.Changed, l, quote("http-check connect", key), probeTLS.why)
 		default:
 			c.r.notes.add(plan.Lost, l, quote("http-check connect", key), elseWhere)
 		}

@@ -75,6 +75,7 @@ func (j *judge) decide(ru rule) {
 		j.fail(ru, notSources)
 	case set.everybody():
 		j.end(ru)
+	case !set.others && len(set.list) == 0: // it is for nobody
 	case ru.rejects() && !set.others:
 		j.fail(ru, notAllowList)
 	case ru.rejects():

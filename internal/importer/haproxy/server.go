@@ -2,7 +2,7 @@ package haproxy
 
 import (
 	"maps"
-	"slices"
+	"strings"
 
 	"github.com/kshalb/kshalb/internal/importer/plan"
 )
@@ -38,20 +38,11 @@ func (r *reader) servers(p *proxy) []*server {
 			r.notes.add(plan.Lost, l, "servers from here on", "a backend of more than 256 servers is not read further; write the others into kshalb.yaml")
 			break
 		}
-		if s := r.server(l, maps.Clone(standard)); s != nil && !r.repeated(s, out) {
+		if s := r.server(l, maps.Clone(standard)); s != nil {
 			out = append(out, s)
 		}
 	}
 	return out
-}
-
-// repeated tells a target that stands there twice, which kshalb.yaml refuses.
-func (r *reader) repeated(s *server, before []*server) bool {
-	if !slices.ContainsFunc(before, func(b *server) bool { return b.place == s.place }) {
-		return false
-	}
-	r.notes.add(plan.Fault, s.line, quote("server", s.name), "another server has the same address and port; mend the one that is wrong, or leave one out")
-	return true
 }
 
 // server reads server, server-template and dispatch; nil is one that can't be read.
@@ -69,18 +60,27 @@ func (r *reader) server(l line, with map[string]given) *server {
 		s.name, address = l.word(1), l.word(2)
 	}
 	place, err := parsePlace(address)
+	title := quote(l.words[0], l.word(1), address)
+	if l.words[0] == "dispatch" {
+		title = quote(l.words...)
+	}
 	switch {
 	case address == "":
-		r.notes.add(plan.Fault, l, quote(l.words[0], s.name), "it has no address")
+		r.notes.add(plan.Fault, l, title, "it has no address")
 		return nil
-	case err == nil && place.any:
-		r.notes.add(plan.Lost, l, quote(l.words[0], s.name, address), "kshalb connects to its backends only, not to where the client wanted to go")
+	case err == nil && (place.any || place.addr.IsUnspecified()):
+		r.notes.add(plan.Lost, l, title, "kshalb connects to its backends only, not to where the client wanted to go")
 		return nil
-	case err != nil:
-		r.notes.add(plan.Fault, l, quote(l.words[0], s.name, address), "the address "+err.Error())
+	case strings.HasPrefix(address, "_"):
+		r.notes.add(plan.Lost, l, title, "kshalb reads the addresses of a name, not its SRV records; write names or addresses with ports")
 		return nil
-	case place.low != place.high && !place.relative:
-		r.notes.add(plan.Fault, l, quote(l.words[0], s.name, address), "a server has one port")
+	case err == nil && place.addr.IsMulticast():
+		err = errHost
+	case err == nil && place.low != place.high && !place.relative:
+		err = errPort
+	}
+	if err != nil {
+		r.notes.add(plan.Fault, l, title, "the address "+err.Error())
 		return nil
 	}
 	s.place = place
