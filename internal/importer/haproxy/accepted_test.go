@@ -35,8 +35,8 @@ func holdSources(t *testing.T, v any, lines int) {
 				t.Errorf("%+v is no place", s)
 			}
 		case v.Kind() == reflect.Struct && v.Type().PkgPath() != "net/netip":
-			for i := range v.NumField() {
-				walk(v.Field(i))
+			for _, field := range v.Fields() {
+				walk(field)
 			}
 		case v.Kind() == reflect.Slice:
 			for i := range v.Len() {

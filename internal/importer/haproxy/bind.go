@@ -72,7 +72,7 @@ func (r *reader) doors(p *proxy) []door {
 	for _, l := range lines {
 		d := door{line: l}
 		r.bindParams(&d)
-		for _, text := range strings.Split(l.word(1), ",") {
+		for text := range strings.SplitSeq(l.word(1), ",") {
 			if len(out) >= maxBinds {
 				r.notes.add(plan.Lost, l, "ports from here on", "a frontend of more than 64 ports is not read further; write the others into kshalb.yaml")
 				return uncovered(r, out[:maxBinds])

@@ -64,7 +64,7 @@ func (r *reader) check(be *proxy, servers []*server) plan.Check {
 	if !any {
 		c.out.Type = plan.Because(checkTCP, servers[0].at, "its servers have no check; kshalb always probes")
 		c.r.notes.add(plan.Changed, servers[0].line, "servers without check", "kshalb always probes, here whether the port accepts connections")
-		c.unread("http-check", "nothing is checked in HAProxy")
+		c.unchecked()
 		return c.out
 	}
 	for _, s := range servers {
@@ -103,6 +103,25 @@ func (c *checker) fit() plan.Check {
 		out.ServerName = plan.Value[string]{}
 	}
 	return out
+}
+
+// unchecked tells what is there for checks although there are none.
+func (c *checker) unchecked() {
+	const why = "nothing is checked in HAProxy"
+	c.unread("http-check", why)
+	c.unread("tcp-check", why)
+	for _, key := range []string{"check", "check before", "timeout check"} {
+		if l := c.be.one(key); l.words != nil {
+			c.r.notes.add(plan.Needless, l, quote(l.words[:min(2, len(l.words))]...), why)
+		}
+	}
+	for _, key := range []string{
+		"inter", "fastinter", "downinter", "rise", "fall", "port", "addr", "check-ssl", "check-sni", "verify", "verifyhost", "sni", "ca-file", "crt", "observe",
+	} {
+		if g, ok := c.any(key); ok {
+			c.r.notes.add(plan.Needless, g.line, key, why)
+		}
+	}
 }
 
 // unread tells rules of a kind of check that is not in force.

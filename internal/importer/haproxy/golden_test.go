@@ -66,7 +66,7 @@ func inputOf(t *testing.T, folder string) plan.Input {
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
-	for _, l := range strings.Fields(string(text)) {
+	for l := range strings.FieldsSeq(string(text)) {
 		name, value, _ := strings.Cut(l, "=")
 		env[name] = value
 	}

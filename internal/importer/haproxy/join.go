@@ -30,6 +30,10 @@ func (r *reader) join() {
 			continue
 		}
 		taken[be] = true
+		if be.disabled() {
+			r.notes.add(plan.Fault, be.line, be.title(), "it is disabled, and "+fe.title()+" sends connections here")
+			continue
+		}
 		if be.mode() != "tcp" {
 			r.notes.add(plan.Lost, be.line, be.title(), httpWhy)
 			continue
@@ -39,9 +43,16 @@ func (r *reader) join() {
 	}
 	for _, be := range r.proxies {
 		switch {
-		case be.kind != kindBackend || taken[be] || be.one("disabled").word(0) == "disabled":
+		case be.kind != kindBackend || taken[be]:
+		case be.disabled():
+			r.notes.add(plan.Needless, be.line, be.title(), "it is disabled")
 		default:
 			r.notes.add(plan.Needless, be.line, be.title(), "no frontend in TCP mode sends all its connections here")
+		}
+	}
+	for _, d := range r.bases {
+		if !d.used {
+			r.notes.add(plan.Needless, d.line, d.title(), "nothing that became a listener begins with it")
 		}
 	}
 }
@@ -80,7 +91,7 @@ func (r *reader) weave(j *joint) {
 func (r *reader) apart(fe *proxy) bool {
 	mode := fe.mode()
 	switch {
-	case fe.one("disabled").word(0) == "disabled":
+	case fe.disabled():
 		r.notes.add(plan.Needless, fe.line, fe.title(), "it is disabled")
 	case mode == "tcp":
 		return false

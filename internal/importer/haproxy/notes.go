@@ -2,7 +2,6 @@ package haproxy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -34,7 +33,7 @@ type entry struct {
 	group
 	at   plan.Source
 	what []string
-	more int
+	seen map[string]bool
 }
 
 func (n *notebook) add(level plan.Level, l line, what, why string) {
@@ -50,7 +49,7 @@ func (n *notebook) add(level plan.Level, l line, what, why string) {
 	}
 	e := n.index[g]
 	if e == nil {
-		e = &entry{group: g, at: l.at}
+		e = &entry{group: g, at: l.at, seen: map[string]bool{}}
 		n.index[g] = e
 		n.list = append(n.list, e)
 	}
@@ -62,21 +61,18 @@ func (e *entry) name(l line, what string) {
 	if l.at.Line < e.at.Line {
 		e.at = l.at
 	}
-	switch {
-	case slices.Contains(e.what, what):
-	case len(e.what) == maxNamed:
-		e.more++
-	default:
+	if !e.seen[what] && len(e.what) < maxNamed {
 		e.what = append(e.what, what)
 	}
+	e.seen[what] = true
 }
 
 func (n *notebook) notes() []plan.Note {
 	var out []plan.Note
 	for _, e := range n.list {
 		what := strings.Join(e.what, ", ")
-		if e.more > 0 {
-			what += fmt.Sprintf(" and %d more", e.more)
+		if more := len(e.seen) - len(e.what); more > 0 {
+			what += fmt.Sprintf(" and %d more", more)
 		}
 		out = append(out, plan.Note{Level: e.level, At: e.at, What: what, Why: e.why})
 	}

@@ -123,6 +123,8 @@ func (p *proxy) tell(n *notebook) {
 	}
 }
 
+func (p *proxy) disabled() bool { return p.one("disabled").word(0) == "disabled" }
+
 // mode is tcp where nothing else stands.
 func (p *proxy) mode() string {
 	if m := p.one("mode").word(1); m != "" {

@@ -19,6 +19,7 @@ type reader struct {
 	globals  map[string]line
 	defaults map[string]*proxy
 	latest   *proxy // the last defaults
+	bases    []*proxy // all defaults
 	proxies  []*proxy
 	names    map[string]bool         // of listeners
 	sockets  map[netip.AddrPort]bool // of listeners
@@ -58,6 +59,9 @@ func Read(in plan.Input) (plan.Plan, error) {
 
 func (r *reader) section(s *section) {
 	why, other := otherSections[s.kind]
+	if len(s.extra) > 0 && isProxy(s.kind) && s.kind != kindListen && !strings.HasPrefix(s.extra[0], "#") {
+		r.notes.add(plan.Fault, s.line, s.title(), "more stands on its first line than HAProxy takes")
+	}
 	switch {
 	case s.unset != "":
 		r.notes.add(plan.Fault, s.line, quote(s.kind, "$"+s.unset), unsetWhy)
@@ -68,6 +72,7 @@ func (r *reader) section(s *section) {
 	case s.kind == kindDefaults:
 		p := r.proxy(s)
 		r.defaults[s.name], r.latest = p, p
+		r.bases = append(r.bases, p)
 	default:
 		r.proxies = append(r.proxies, r.proxy(s))
 	}

@@ -120,13 +120,14 @@ func TestAllow(t *testing.T) {
 
 func admitted(t *testing.T, rules string) string {
 	t.Helper()
-	text := "listen a\n bind :1\n server s 10.0.0.1:1\n acl lan src 10.0.0.0/8\n acl vpn src 172.16.0.0/12\n acl part src 10.9.0.0/16\n acl other dst_port 5\n"
+	var text strings.Builder
+	text.WriteString("listen a\n bind :1\n server s 10.0.0.1:1\n acl lan src 10.0.0.0/8\n acl vpn src 172.16.0.0/12\n acl part src 10.9.0.0/16\n acl other dst_port 5\n")
 	for r := range strings.SplitSeq(rules, ";") {
 		if r != "" {
-			text += " tcp-request " + strings.TrimSpace(r) + "\n"
+			text.WriteString(" tcp-request " + strings.TrimSpace(r) + "\n")
 		}
 	}
-	p := mustRead(t, text)
+	p := mustRead(t, text.String())
 	var prefixes []string
 	for _, v := range p.Listeners[0].Allow {
 		prefixes = append(prefixes, v.V.String())
