@@ -18,7 +18,7 @@ type reader struct {
 	plan     plan.Plan
 	globals  map[string]line
 	defaults map[string]*proxy
-	latest   *proxy // the last defaults
+	latest   *proxy   // the last defaults
 	bases    []*proxy // all defaults
 	proxies  []*proxy
 	names    map[string]bool         // of listeners
