@@ -81,7 +81,7 @@ func (n *notebook) notes() []plan.Note {
 
 // quote is words as notes have them: short, and printable.
 func quote(words ...string) string {
-	text := strings.Join(words, " ")
+	text := strings.TrimSpace(strings.Join(words, " "))
 	clean := strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == utf8.RuneError {
 			return '?'
