@@ -60,7 +60,8 @@ func (j *judge) decide(ru rule) {
 	set, ok := everybody, true
 	if !ru.always {
 		var terms [][]literal
-		if ok = len(ru.words) <= maxCondWords; ok {
+		j.r.asked += len(ru.words)
+		if ok = len(ru.words) <= maxCondWords && j.r.asked <= maxAsked; ok {
 			terms, ok = parseCondition(ru.words, j.named)
 		}
 		if ok {

@@ -88,6 +88,9 @@ func quote(words ...string) string {
 		}
 		return r
 	}, text)
+	if clean == "" {
+		return `""`
+	}
 	if len(clean) > maxQuoted {
 		clean = strings.ToValidUTF8(clean[:maxQuoted], "") + "..."
 	}

@@ -25,6 +25,7 @@ type reader struct {
 	sockets  map[netip.AddrPort]bool // of listeners
 	monitors []*proxy
 	http     []string
+	asked    int // words of conditions
 }
 
 // Read makes a plan of configurations of HAProxy. Several files are one

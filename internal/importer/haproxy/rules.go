@@ -11,6 +11,7 @@ import (
 const (
 	maxRules     = 64
 	maxCondWords = 64
+	maxAsked     = 10_000 // words of all conditions
 )
 
 // stages are when rules are held against a connection (section 4, "tcp-request"),

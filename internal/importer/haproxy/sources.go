@@ -47,40 +47,31 @@ func (s sources) and(o sources) (sources, bool) {
 // maxPrefixes is how many prefixes a list may have; more are no case for hands.
 const maxPrefixes = 128
 
-// join is both lists without what another prefix holds.
+// join is both lists, in order, without what another prefix holds.
 func join(a, b []netip.Prefix) []netip.Prefix {
-	all := slices.Concat(a, b)
-	var out []netip.Prefix
-	for i, p := range all {
-		held := func(j int, q netip.Prefix) bool {
-			return i != j && q.Bits() <= p.Bits() && q.Contains(p.Addr()) && (q != p || j < i)
-		}
-		within := false
-		for j, q := range all {
-			within = within || held(j, q)
-		}
-		if !within {
-			out = append(out, p)
-		}
-	}
-	return out
+	wide, _ := sweep(a, b)
+	return wide
 }
 
 // common is what both lists have: of two prefixes that overlap, the narrower one.
 func common(a, b []netip.Prefix) []netip.Prefix {
-	var out []netip.Prefix
-	for _, p := range a {
-		for _, q := range b {
-			if p.Overlaps(q) {
-				narrow := p
-				if q.Bits() > p.Bits() {
-					narrow = q
-				}
-				out = append(out, narrow)
-			}
+	_, narrow := sweep(join(a, nil), join(b, nil))
+	return narrow
+}
+
+// sweep parts the prefixes of two lists into those that no other one holds, and
+// those that one does.
+func sweep(a, b []netip.Prefix) (wide, narrow []netip.Prefix) {
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, netip.Prefix.Compare) // a wider one stands before what it holds
+	for _, p := range all {
+		if n := len(wide); n > 0 && wide[n-1].Overlaps(p) {
+			narrow = append(narrow, p)
+			continue
 		}
+		wide = append(wide, p)
 	}
-	return join(out, nil)
+	return wide, narrow
 }
 
 // matching is the set for which a condition holds.
