@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,6 +27,10 @@ func (r *reader) backends(j *joint, d door) []plan.Backend {
 			r.notes.add(plan.Fault, s.line, quote("server", s.name), "another server has the same address and port; mend the one that is wrong, or leave one out")
 			continue
 		}
+		if s.place.is(d) && port == d.port {
+			r.notes.add(plan.Fault, s.line, quote("server", s.name), "it is the listener itself, so kshalb would serve itself; write the address or the port that is meant")
+			continue
+		}
 		b := plan.Backend{Name: s.name, Host: s.place.host, Port: port, From: s.at}
 		if g, ok := s.with["weight"]; ok && !same {
 			b.Weight = r.number(g, "weight", 0, 256)
@@ -44,6 +49,23 @@ func (r *reader) backends(j *joint, d door) []plan.Backend {
 	}
 	r.roles(j, out)
 	return out
+}
+
+// is reports whether a server's address is where a door accepts connections.
+func (p place) is(d door) bool {
+	return p.addr.IsValid() && (p.addr == d.addr || d.addr.IsUnspecified() && p.addr.IsLoopback())
+}
+
+// asClient reports whether a door's clients can be what a server sees: they have
+// addresses of its family, and not of this host alone. Clients of :: are of both.
+func (p place) asClient(d door) bool {
+	switch {
+	case !p.addr.IsValid():
+		return true
+	case p.addr.Is4() != d.addr.Is4():
+		return d.addr == netip.IPv6Unspecified()
+	}
+	return !d.addr.IsLoopback() || p.addr.IsLoopback()
 }
 
 // sameWeight reports whether weights say nothing, since all servers have the same.

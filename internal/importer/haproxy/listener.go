@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -172,6 +173,11 @@ func (r *reader) listener(j *joint, d door, name plan.Value[string]) plan.Listen
 	l.Port = plan.Of(d.port, d.at)
 	l.Timeouts.User = r.user(j, d)
 	l.Backends = r.backends(j, d)
+	cannot := func(s *server) bool { return !s.place.asClient(d) }
+	if l.SourceAddress.V == "client" && slices.ContainsFunc(j.servers, cannot) {
+		r.notes.add(plan.Fault, d.line, quote("bind", d.addr.String(), "with usesrc"), "some servers cannot answer clients of this address; leave usesrc out, or give the listener servers of its own family")
+		l.SourceAddress = plan.Value[string]{}
+	}
 	return l
 }
 

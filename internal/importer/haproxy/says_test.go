@@ -131,6 +131,8 @@ func TestSaysOfFiles(t *testing.T) {
 		{"backend b\n disabled", "needless: backend b: it is disabled"},
 		{"frontend a\n bind :1\n default_backend b\nbackend b\n mode http\n server s 10.0.0.1:1", "lost: backend b: mode http"},
 		{"frontend a\n bind :1\n server s 10.0.0.1:1\n balance source", "needless: server, balance: HAProxy ignores it in a frontend"},
+		{"listen a\n server s2 127.0.0.1:6443" + api, "fault: server s2: it is the listener itself"},
+		{"listen a\n source 0.0.0.0 usesrc clientip\n bind [::1]:7000" + api, "fault: bind ::1 with usesrc"},
 		{"listen a\n mode http", "needless: listen a: mode http, and no servers"},
 		{"listen a\n bind :6443 v6only" + api, "changed: bind v6only"},
 		{"listen a\n bind 224.0.0.1:5" + api, "fault: bind 224.0.0.1:5"},

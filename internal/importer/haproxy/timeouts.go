@@ -56,7 +56,8 @@ func (r *reader) timeouts(fe, be *proxy) plan.Timeouts {
 
 // idle is timeout tunnel, which takes the place of the others as soon as data flows
 // in both directions, or the longer of timeout client and timeout server: HAProxy
-// has one for each side, and the shorter ends a connection on which all is silent.
+// has one for each side. On a connection on which all is silent 2.6 waits for that
+// of the server, be it the shorter or the longer one.
 func (r *reader) idle(fe, be *proxy) plan.Value[time.Duration] {
 	tunnel, client, server := r.span(be, "timeout tunnel"), r.span(fe, "timeout client"), r.span(be, "timeout server")
 	idle, at := tunnel, be.one("timeout tunnel")
@@ -68,9 +69,15 @@ func (r *reader) idle(fe, be *proxy) plan.Value[time.Duration] {
 		if idle == client {
 			at = fe.one("timeout client")
 		}
-		idle.Why = "timeout client and timeout server, which are the same"
-		if client.V != server.V {
-			idle.Why = "the longer of timeout client and timeout server; HAProxy ends a silent connection after the shorter"
+		switch {
+		case !server.Given():
+			idle.Why = "timeout client"
+		case !client.Given():
+			idle.Why = "timeout server"
+		case client.V == server.V:
+			idle.Why = "timeout client and timeout server, which are the same"
+		default:
+			idle.Why = "the longer of timeout client and timeout server; HAProxy may end a silent connection after the shorter"
 		}
 	}
 	if !idle.Given() {
