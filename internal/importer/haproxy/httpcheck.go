@@ -127,9 +127,10 @@ func (c *checker) steps(req *request) {
 	}
 }
 
-// connect is http-check connect.
+// connect is http-check connect. Without default it does not heed check-ssl.
 func (c *checker) connect(req *request, l line) {
 	words := l.from(2)
+	req.tls = req.tls && slices.Contains(words, "default")
 	for len(words) > 0 {
 		key, args := words[0], 1
 		switch key {

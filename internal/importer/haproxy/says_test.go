@@ -63,6 +63,8 @@ func TestSays(t *testing.T) {
 		{"option httpchk GET /x; http-check expect rstatus (", "fault: http-check expect rstatus"},
 		{"option httpchk GET /x; http-check expect status x", "fault: http-check expect status"},
 		{"option httpchk GET /x; http-check expect comment a min-recv 5 status 204", "Check.Expect = [204]"},
+		{"option httpchk GET /x; http-check connect; default-server check-ssl", "Check.Type = http "},
+		{"option httpchk GET /x; http-check connect default; default-server check-ssl", "Check.Type = https"},
 		{"option httpchk GET /x; http-check disable-on-404", "changed: http-check disable-on-404"},
 		{"option httpchk GET /x; http-check send-state", "lost: http-check send-state"},
 		{"option httpchk GET /x; http-check connect port 5 ssl linger proto h2", "lost: http-check connect port"},
