@@ -20,8 +20,8 @@ const (
 )
 
 var (
-	errFile = errors.New("it is larger than 1 MiB, which no configuration of keepalived for Kubernetes is")
-	errText = errors.New("it is larger than 4 MiB with its includes and variables put in")
+	errFile  = errors.New("it is larger than 1 MiB, which no configuration of keepalived for Kubernetes is")
+	errText  = errors.New("it is larger than 4 MiB with its includes and variables put in")
 	errSteps = errors.New("it has more than 300000 lines with its includes and variables put in")
 )
 

@@ -27,15 +27,6 @@ func (n *node) arg(i int) string {
 	return ""
 }
 
-// named is the statement as notes name it: the keyword, and the first word where
-// that is a name or a number.
-func (n *node) named() string {
-	if a := n.arg(0); a != "" && label(a) == a {
-		return n.key + " " + a
-	}
-	return n.key
-}
-
 // builder makes a tree of lines.
 type builder struct {
 	notes *notebook
