@@ -50,7 +50,7 @@ func at[T any](v plan.Value[T], i *instance) plan.Source {
 }
 
 func (p pair) fault(at plan.Source, key, first, second, why string) {
-	p.notes.add(plan.Fault, at, fmt.Sprintf("%s: %s on %s, %s on %s", key, first, label(p.names[0]), second, label(p.names[1])), why)
+	p.notes.add(plan.Fault, at, fmt.Sprintf("%s: %s on %s, %s on %s", key, first, p.names[0], second, p.names[1]), why)
 }
 
 func (p pair) compare() {
@@ -114,7 +114,7 @@ func (p pair) reaches(one, other *instance, name string) {
 		return
 	}
 	if !slices.ContainsFunc(other.peers, func(v plan.Value[netip.Addr]) bool { return v.V == one.source.V }) {
-		p.notes.add(plan.Fault, other.peers[0].From, "unicast_peer without "+one.source.V.String(), "that is "+label(name)+", which then hears nothing from here and takes the address"+
+		p.notes.add(plan.Fault, other.peers[0].From, "unicast_peer without "+one.source.V.String(), "that is "+name+", which then hears nothing from here and takes the address"+
 			" whenever it can; as a peer of kshalb it was carried over")
 	}
 }
@@ -142,7 +142,7 @@ func (c *cluster) ranking(h *held, names []plan.Value[string]) {
 // equal tells what happens with two equal priorities. The figures are this
 // project's own measurements of keepalived 2.2.7.
 func (c *cluster) equal(a, b *instance, first, second string) {
-	what := fmt.Sprintf("priority %d on %s and %s", a.rank(), label(first), label(second))
+	what := fmt.Sprintf("priority %d on %s and %s", a.rank(), first, second)
 	const why = "equal ones take over at the same time: in 32 of 55 takeovers both had the address, and in 10 of those the wrong announcement came last," +
 		" so that clients met nobody for 5s. kshalb has one holder with equal priorities, too"
 	if a.master && b.master {

@@ -98,7 +98,7 @@ func (i *instance) complete() {
 func (i *instance) state(n *node) {
 	i.stated, i.master = true, n.arg(0) == "MASTER"
 	if s := n.arg(0); s != "MASTER" && s != "BACKUP" {
-		i.host.notes.bad(n.at, n.key, s, "MASTER or BACKUP; keepalived takes anything else for BACKUP")
+		i.host.notes.bad(n.at, n.key, s, "MASTER or BACKUP (keepalived takes anything else for BACKUP)")
 		i.stated = false
 	}
 	i.host.notes.add(plan.Needless, n.at, n.key, "no kshalb begins as holder; of the nodes that can serve, the one with the highest priority is preferred")

@@ -85,6 +85,10 @@ func (s *scanner) fail(at plan.Source, err error) {
 func (s *scanner) physical(l line) {
 	s.step(l.at)
 	l.text, s.pending = hide(l.text, s.pending)
+	if strings.HasPrefix(strings.TrimSpace(l.text), "{#") {
+		template(s.notes, l.at) // a comment of the template's own
+		return
+	}
 	l.text = uncomment(l.text)
 	if s.open != nil {
 		s.more(l)

@@ -92,6 +92,9 @@ func (c *cluster) count(peers []plan.Peer) {
 	n := len(peers)
 	switch {
 	case len(c.hosts) == 0:
+	case n < len(c.hosts):
+		c.notes.add(plan.Changed, c.hosts[0].at, fmt.Sprintf("%d of %d nodes", len(c.hosts)-n, len(c.hosts)), "their files do not tell who they are, by neither a router_id of their own nor unicast_src_ip;"+
+			" name the masters with --masters, or write cluster.peers")
 	case n < 2:
 		c.notes.add(plan.Changed, c.hosts[0].at, "the other nodes", "nothing here tells who they are; give the keepalived.conf of every node, or name the masters with --masters")
 	case n > most:
@@ -104,13 +107,15 @@ func (c *cluster) count(peers []plan.Peer) {
 	}
 }
 
-// called is how notes call a host.
+// called is how notes call a host, fit to be quoted.
 func called(h *host, name plan.Value[string]) string {
 	switch {
 	case name.Given():
 		return name.V
 	case h.id != "":
 		return label(h.id)
+	case h.source().Given():
+		return h.source().V.String()
 	}
-	return "the node of " + h.at.File
+	return "the node of " + label(h.at.File)
 }

@@ -27,7 +27,7 @@ func (i *instance) rankAt() plan.Source {
 // priorities are those of the nodes that can be named. Of one node alone a number
 // says nothing, unless it is to be the first.
 func (c *cluster) priorities(a *held, names []plan.Value[string]) []plan.Priority {
-	if len(a.by) == 1 && !a.by[0].instance.master {
+	if len(c.hosts) == 1 && !a.by[0].instance.master {
 		i := a.by[0].instance
 		c.notes.add(plan.Changed, i.rankAt(), fmt.Sprintf("priority %d", i.rank()), "the others' priorities are not known, and theirs would be 0 here, so it was left out;"+
 			" give the keepalived.conf of every node to have them all")
@@ -39,7 +39,7 @@ func (c *cluster) priorities(a *held, names []plan.Value[string]) []plan.Priorit
 			all = append(all, p)
 		}
 	}
-	if len(a.by) == 1 && len(all) == 1 {
+	if len(c.hosts) == 1 && len(all) == 1 {
 		c.notes.add(plan.Changed, all[0].Priority.From, fmt.Sprintf("priority %d", all[0].Priority.V), "with state MASTER this node is to be the first; the others' priorities are not known,"+
 			" and are 0 here. Give the keepalived.conf of every node to have them all")
 	}

@@ -75,11 +75,13 @@ func (h *host) virtualServer(b *node) {
 			v.server(n)
 		}
 	}
-	if len(places) > 0 && len(v.reals) == 0 && v.sorry == nil {
+	switch {
+	case len(places) == 0:
+	case len(v.reals) == 0 && v.sorry == nil:
 		h.notes.add(plan.Fault, b.at, "virtual_server "+places[0].String(), "it has no real_server that could be read; it is left out")
-		return
+	default:
+		h.serve(v, places)
 	}
-	h.serve(v, places)
 }
 
 // serve makes a listener of each place.

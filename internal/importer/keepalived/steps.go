@@ -11,8 +11,12 @@ import (
 // runs both has none of both: kshalb's packet filter keeps an address silent that
 // it does not hold, and kshalb does not take one that is there already.
 func (c *cluster) steps(p plan.Plan) []string {
-	if len(p.VIPs) == 0 {
+	switch {
+	case len(p.VIPs) > 0:
+	case len(p.Listeners) > 0:
 		return c.serverSteps(p)
+	default:
+		return nil
 	}
 	vip := p.VIPs[0].Address.V.String()
 	all := make([]string, 0, len(p.VIPs))
