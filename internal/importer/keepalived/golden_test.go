@@ -158,6 +158,7 @@ func values(b *strings.Builder, at string, v reflect.Value) {
 				values(b, strings.TrimPrefix(at+"."+name, "."), v.Field(i))
 			}
 		}
+	default:
 	}
 }
 

@@ -18,36 +18,46 @@ var telltale = regexp.MustCompile(`(?i)(auth_pass|passw(or)?d|passphrase|secret|
 func hide(text string, pending bool) (string, bool) {
 	var b strings.Builder
 	if pending {
-		blank := len(text) - len(strings.TrimLeft(text, " \t"))
-		n := wordAt(text[blank:])
-		if n == 0 && blank == len(text) {
-			return text, true
+		n := blanks(text)
+		b.WriteString(text[:n])
+		if text, pending = conceal(&b, text[n:]), strings.TrimSpace(text) == ""; pending {
+			return b.String() + text, true
 		}
-		text = text[:blank] + mask(n) + text[blank+n:]
-		pending = false
 	}
-	for text != "" {
+	for {
 		at := telltale.FindStringIndex(text)
 		if at == nil {
-			break
+			return b.String() + text, pending
 		}
 		b.WriteString(text[:at[1]])
 		text = text[at[1]:]
-		n := wordAt(text)
-		b.WriteString(mask(n))
-		pending = n == 0 && strings.Trim(text, "\"' \t\r\n") == ""
-		text = text[n:]
+		pending = strings.Trim(text, "\"' \t\r\n") == ""
+		text = conceal(&b, text)
 	}
-	b.WriteString(text)
-	return b.String(), pending
 }
 
-func mask(length int) string {
-	if length == 0 {
-		return ""
+// conceal writes what stands for the word at the beginning of a text, and returns
+// the rest. After one that is telltale itself the next goes, too.
+func conceal(b *strings.Builder, text string) string {
+	for {
+		n := wordAt(text)
+		if n == 0 {
+			return text
+		}
+		b.WriteString(hidden)
+		again := telltale.MatchString(text[:n])
+		text = text[n:]
+		if !again {
+			return text
+		}
+		n = blanks(text)
+		b.WriteString(text[:n])
+		text = text[n:]
 	}
-	return hidden
 }
+
+// blanks is how many a text begins with.
+func blanks(text string) int { return len(text) - len(strings.TrimLeft(text, " \t")) }
 
 // wordAt is the length of the word that a text begins with, in quotes or not. A
 // lone brace is no word, but grammar.

@@ -65,7 +65,12 @@ func (h *host) tracked(b *node, by, what string) {
 	if by == "track_file" {
 		s.weight = 1
 	}
-	h.scripts[by+" "+b.arg(0)] = s
+	key := by + " " + b.arg(0)
+	if h.scripts[key] != nil {
+		h.notes.add(plan.Fault, b.at, b.key+" "+label(b.arg(0)), "another one has that name; give each its own")
+		s.used = true
+	}
+	h.scripts[key] = s
 	for _, n := range b.kids {
 		switch n.key {
 		case what, "script", "process", "file":

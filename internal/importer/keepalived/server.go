@@ -53,7 +53,7 @@ var serviceRules = rules{}.
 // services take what stands in a virtual_server, beside what its checks inherit.
 var services = map[string]func(*service, *node){
 	"lb_algo": (*service).algorithm, "lvs_sched": (*service).algorithm, "lb_kind": (*service).forwards, "lvs_method": (*service).forwards,
-	"protocol": func(*service, *node) {}, "persistence_timeout": (*service).persists, "quorum": (*service).needs,
+	"protocol": (*service).speaks, "persistence_timeout": (*service).persists, "quorum": (*service).needs,
 	"inhibit_on_failure": func(v *service, n *node) { v.inhibit = on(n) }, "virtualhost": func(v *service, n *node) { v.vhost = v.host.vhostOf(n) },
 }
 
@@ -130,6 +130,13 @@ func (n *node) protocol() string {
 		}
 	}
 	return ""
+}
+
+// speaks refuses what is no protocol; UDP and SCTP never come here.
+func (v *service) speaks(n *node) {
+	if n.arg(0) != "TCP" {
+		v.host.notes.bad(n.at, n.key, n.arg(0), "TCP, UDP or SCTP")
+	}
 }
 
 // needs is the weight that has to be up for the service to be.

@@ -19,6 +19,9 @@ var alone = words("state interface virtual_router_id priority advert_int unicast
 	" garp_master_refresh vrrp_garp_master_refresh router_id lvs_id vrrp_version default_interface lb_algo lvs_sched protocol persistence_timeout" +
 	" quorum delay_loop delay_before_retry retry nb_get_retry connect_timeout connect_port virtualhost path ca certificate key")
 
+// most is how many words a block has behind its keyword.
+var most = map[string]int{"vrrp_instance": 1, "vrrp_sync_group": 1, "vrrp_script": 1, "virtual_server_group": 1, "virtual_server": 2, "real_server": 2}
+
 func words(text string) map[string]bool {
 	m := map[string]bool{}
 	for w := range strings.FieldsSeq(text) {
@@ -30,6 +33,7 @@ func words(text string) map[string]bool {
 // shapes tells of braces and words where keepalived has none. What is in a block
 // that is none is looked at no further.
 func (n *notebook) shapes(b *node) {
+	seen := map[string]bool{}
 	for _, k := range b.kids {
 		switch {
 		case k.block && blocks[k.key]:
@@ -39,5 +43,12 @@ func (n *notebook) shapes(b *node) {
 		case alone[k.key] && len(k.args) > 1:
 			n.add(plan.Fault, k.at, k.key+" with several words", "keepalived takes notice of the first only; take the others away, or quote them")
 		}
+		if k.block && most[k.key] > 0 && len(k.args) > most[k.key] {
+			n.add(plan.Fault, k.at, k.key+" with more words than it takes", "keepalived takes no notice of those behind; take them away")
+		}
+		if alone[k.key] && seen[k.key] {
+			n.add(plan.Fault, k.at, k.key+" for the second time", "keepalived takes the last one in a block; take the others away")
+		}
+		seen[k.key] = true
 	}
 }
