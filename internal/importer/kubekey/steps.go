@@ -19,7 +19,7 @@ func (r *reader) steps() {
 		manifests = usualManifests
 	}
 	r.step("%s", r.setting(vip, port))
-	r.step("For a new cluster: have kshalb's configuration, key and static pod (%s) on every master before `kk create cluster`, with cluster.bootstrap naming the first master: kubeadm init calls the VIP when there is no majority yet.", path.Join(manifests, "kshalb.yaml"))
+	r.newCluster(manifests)
 	switch r.end.balancer {
 	case "haproxy":
 		r.leaveHAProxy(manifests)
@@ -31,6 +31,18 @@ func (r *reader) steps() {
 	}
 	r.reach(vip, port)
 	r.certificates(vip)
+}
+
+// newCluster tells when kshalb has to be where. kubeadm join refuses a folder of
+// manifests that is not empty (RunJoinNodeChecks in cmd/kubeadm/app/preflight/checks.go,
+// DirAvailable--etc-kubernetes-manifests); kubeadm init does not.
+func (r *reader) newCluster(manifests string) {
+	pod := path.Join(manifests, "kshalb.yaml")
+	if r.end.manifests != "" {
+		r.step("For a new cluster: have kshalb's configuration, key and static pod (%s) on every master before `kk create cluster`.", pod)
+		return
+	}
+	r.step("For a new cluster: have kshalb's configuration, key and static pod (%s) on the first master before `kk create cluster`, with cluster.bootstrap naming that master: kubeadm init calls the VIP when there is no majority yet. Put the pods of the other masters there once they have joined: kubeadm join may refuse a folder that is not empty.", pod)
 }
 
 func (r *reader) certificates(vip string) {

@@ -28,11 +28,14 @@ func Documents(f plan.File) ([]Node, error) {
 // documents reads a text whose first line is line 1 + offset of the file, or, where
 // fixed is not 0, stands wholly at that line.
 func documents(file string, data []byte, offset, fixed int) ([]Node, error) {
+	// The library counts one more line at the end of the text, and takes other
+	// letters than \n for ends of lines, which no editor does.
+	lines := 1 + bytes.Count(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
 	at := func(line int) plan.Source {
 		if fixed != 0 {
 			return plan.Source{File: file, Line: fixed}
 		}
-		return plan.Source{File: file, Line: line + offset}
+		return plan.Source{File: file, Line: offset + max(1, min(line, lines))}
 	}
 	if len(data) > MaxSize {
 		return nil, &plan.Error{At: plan.Source{File: file}, Err: fmt.Errorf("has %d bytes; more than %d are not read", len(data), MaxSize)}
@@ -46,7 +49,7 @@ func documents(file string, data []byte, offset, fixed int) ([]Node, error) {
 			return docs, nil
 		case err != nil:
 			line, text := syntax(err, data)
-			return nil, &plan.Error{At: within(at, line, data), Err: errors.New(text)}
+			return nil, &plan.Error{At: at(line), Err: errors.New(text)}
 		}
 		n, err := b.build(&doc, 0)
 		if err != nil {
@@ -56,13 +59,6 @@ func documents(file string, data []byte, offset, fixed int) ([]Node, error) {
 			docs = append(docs, n)
 		}
 	}
-}
-
-// within keeps the line of a syntax error in the file: the library counts one
-// more at the end of it.
-func within(at func(int) plan.Source, line int, data []byte) plan.Source {
-	lines := 1 + bytes.Count(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
-	return at(max(1, min(line, lines)))
 }
 
 // syntaxError is how the library says where, quoted what may be somebody's
@@ -100,7 +96,7 @@ type builder struct {
 var errTooMuch = errors.New("has more nodes, or deeper ones, than any such file: aliases of aliases? Write them out")
 
 func (b *builder) build(y *yaml.Node, depth int) (Node, error) {
-	n := Node{at: b.at(max(1, y.Line))}
+	n := Node{at: b.at(y.Line)}
 	if b.left--; b.left < 0 || depth > maxDepth {
 		return n, &plan.Error{At: n.at, Err: errTooMuch}
 	}
@@ -110,7 +106,7 @@ func (b *builder) build(y *yaml.Node, depth int) (Node, error) {
 		return b.build(y.Content[0], depth)
 	case yaml.AliasNode:
 		if n, err = b.build(y.Alias, depth+1); err == nil {
-			n.at = b.at(max(1, y.Line))
+			n.at = b.at(y.Line)
 		}
 		return n, err
 	case yaml.ScalarNode:

@@ -15,6 +15,9 @@ const (
 // an address: what was meant as a value may stand in a key's place, and must not
 // be shown.
 func Word(text string) string {
+	if text == "" {
+		return `""`
+	}
 	end := strings.IndexFunc(text, func(r rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/", r)
 	})
