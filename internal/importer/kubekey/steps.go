@@ -33,16 +33,16 @@ func (r *reader) steps() {
 	r.certificates(vip)
 }
 
-// newCluster tells when kshalb has to be where. kubeadm join refuses a folder of
-// manifests that is not empty (RunJoinNodeChecks in cmd/kubeadm/app/preflight/checks.go,
-// DirAvailable--etc-kubernetes-manifests); kubeadm init does not.
+// newCluster tells when kshalb has to be where. Before Kubernetes 1.23 kubeadm join
+// refuses a folder of manifests that is not empty (kubernetes/kubernetes pull
+// request 104942); kubeadm init never does.
 func (r *reader) newCluster(manifests string) {
 	pod := path.Join(manifests, "kshalb.yaml")
 	if r.end.manifests != "" {
 		r.step("For a new cluster: have kshalb's configuration, key and static pod (%s) on every master before `kk create cluster`.", pod)
 		return
 	}
-	r.step("For a new cluster: have kshalb's configuration, key and static pod (%s) on the first master before `kk create cluster`, with cluster.bootstrap naming that master: kubeadm init calls the VIP when there is no majority yet. Put the pods of the other masters there once they have joined: kubeadm join may refuse a folder that is not empty.", pod)
+	r.step("For a new cluster: have kshalb's configuration, key and static pod (%s) on every master before `kk create cluster`, with cluster.bootstrap naming the first master: kubeadm init calls the VIP when there is no majority yet. With Kubernetes before 1.23 put the pods of the other masters there only once they have joined: its kubeadm join refuses a folder that is not empty.", pod)
 }
 
 func (r *reader) certificates(vip string) {

@@ -62,3 +62,6 @@ func (m *Map) Needless(p *plan.Plan, what, why string) {
 	}
 	p.Note(plan.Needless, rest[0].At, what+Words(keys), why)
 }
+
+// Given reports whether there is a mapping at all, be it empty.
+func (m *Map) Given() bool { return m.node.Given() }
