@@ -9,7 +9,7 @@ import (
 
 func TestGolden(t *testing.T) { golden.Run(t, Read, Is) }
 
-func FuzzRead(f *testing.F) { golden.Fuzz(f, Read, "password") }
+func FuzzRead(f *testing.F) { golden.Fuzz(f, Read, "password: %s") }
 
 func TestIs(t *testing.T) {
 	for text, want := range map[string]bool{

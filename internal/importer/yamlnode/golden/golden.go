@@ -52,9 +52,21 @@ func compare(t *testing.T, name, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got != string(want) {
-		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(gotLines), len(wantLines)) {
+		g, w := at(gotLines, i), at(wantLines, i)
+		if g != w {
+			t.Errorf("%s:%d:\n got %q\nwant %q", name, i+1, g, w)
+			return
+		}
 	}
+}
+
+func at(lines []string, i int) string {
+	if i < len(lines) {
+		return lines[i]
+	}
+	return "the end"
 }
 
 func folders(t testing.TB) []string {
@@ -130,18 +142,18 @@ func Check(t *testing.T, in plan.Input, p plan.Plan, err error) {
 
 // Fuzz feeds f with the samples, and holds what read makes of anything to
 // [Check]; twice the same; and never with the secret that stands in the input as
-// the value of key.
-func Fuzz(f *testing.F, read Read, key string) {
+// line, in place of its %s.
+func Fuzz(f *testing.F, read Read, line string) {
 	for _, folder := range folders(f) {
 		for _, file := range input(f, folder).Files {
 			f.Add(file.Data, uint(len(file.Data)/3))
 		}
 	}
-	f.Fuzz(func(t *testing.T, data []byte, line uint) {
+	f.Fuzz(func(t *testing.T, data []byte, after uint) {
 		if strings.Contains(string(data), secret) {
 			t.Skip()
 		}
-		for _, d := range [][]byte{data, plant(data, line, key)} {
+		for _, d := range [][]byte{data, plant(data, after, line)} {
 			in := plan.Input{Files: []plan.File{{Name: "fuzz.yaml", Data: d}}}
 			p, err := read(in)
 			Check(t, in, p, err)
@@ -160,13 +172,13 @@ func Fuzz(f *testing.F, read Read, key string) {
 const secret = "Zw9kNotToBeTold7"
 
 // plant adds a line with the secret, as deep as the line that it comes after.
-func plant(data []byte, line uint, key string) []byte {
+func plant(data []byte, after uint, line string) []byte {
 	lines := strings.SplitAfter(string(data), "\n")
-	at := int(line % uint(len(lines)))
+	at := int(after % uint(len(lines)))
 	indent := lines[at][:len(lines[at])-len(strings.TrimLeft(lines[at], " "))]
-	if strings.HasPrefix(lines[at][len(indent):], "- ") {
+	if strings.HasPrefix(lines[at][len(indent):], "- ") && !strings.HasPrefix(line, "- ") {
 		indent += "  "
 	}
-	planted := indent + key + ": " + secret + "\n"
+	planted := indent + fmt.Sprintf(line, secret) + "\n"
 	return []byte(strings.Join(lines[:at+1], "") + planted + strings.Join(lines[at+1:], ""))
 }
