@@ -126,7 +126,12 @@ func Check(t *testing.T, in plan.Input, p plan.Plan, err error) {
 		there(e.At, "the error "+e.Error())
 		return
 	}
-	each(p, func(path string, at plan.Source, _ any, _ string) { there(at, path) })
+	each(p, func(path string, at plan.Source, v any, why string) {
+		there(at, path)
+		if !fits(path, v) || strings.ContainsAny(why, "\n\r") {
+			t.Errorf("%s = %v: kshalb does not take that", path, v)
+		}
+	})
 	for _, n := range p.Notes {
 		there(n.At, n.What)
 		if n.What == "" || n.Why == "" || strings.ContainsAny(n.What+n.Why, "\n\r") {
