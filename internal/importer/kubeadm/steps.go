@@ -1,0 +1,46 @@
+package kubeadm
+
+import (
+	"fmt"
+	"net"
+	"path"
+	"strconv"
+)
+
+// steps tells what is to be done so that kubeadm and the cluster use kshalb's VIP.
+func (r *reader) steps() {
+	vip, host := "VIP", "VIP"
+	if len(r.p.VIPs) > 0 {
+		vip = r.p.VIPs[0].Address.V.String()
+		host = vip
+	}
+	if r.p.Domain.Given() {
+		host = r.p.Domain.V
+	}
+	call := net.JoinHostPort(host, strconv.Itoa(r.p.Listeners[0].Port.V))
+	if r.end.given {
+		r.step("Leave controlPlaneEndpoint as it is: %s.", call)
+	} else {
+		r.step("In ClusterConfiguration set controlPlaneEndpoint: %q, or better a name that DNS or /etc/hosts give %s for.", call, vip)
+	}
+	if r.p.Domain.Given() {
+		r.step("Have DNS or /etc/hosts give %s for %s on every node and wherever kubectl runs, before kubeadm init.", vip, host)
+	}
+	r.step("The API servers' certificates have to name %s: kubeadm puts the host of controlPlaneEndpoint into those that it makes, and what apiServer.certSANs names. On a cluster that runs, move apiserver.crt and apiserver.key out of /etc/kubernetes/pki on one master after the other, run `kubeadm init phase certs apiserver --config FILE`, and restart its API server.", names(vip, host))
+	if r.manifests == "" {
+		r.manifests = "/etc/kubernetes/manifests"
+	}
+	r.step("For a new cluster: have kshalb's configuration, key and static pod (%s) on the first master before kubeadm init, with cluster.bootstrap naming it: kubeadm init calls the endpoint when there is no majority yet. On the other masters have them before kubeadm join; with Kubernetes before 1.23 after it, as its kubeadm join refuses a folder that is not empty.", path.Join(r.manifests, "kshalb.yaml"))
+	r.step("For a cluster that runs: whatever answers for %s now has to let go of it before kshalb starts; kshalb leaves an address to whoever answers for it.", vip)
+}
+
+func (r *reader) step(format string, args ...any) {
+	r.p.Steps = append(r.p.Steps, fmt.Sprintf(format, args...))
+}
+
+func names(vip, host string) string {
+	if vip == host {
+		return vip
+	}
+	return vip + " and " + host
+}
