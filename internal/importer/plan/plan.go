@@ -91,9 +91,11 @@ type Listener struct {
 	Name Value[string] // "": the writer makes one up
 
 	// Address is where clients connect, as the source has it: a VIP, an address
-	// of the host, or an unspecified one (0.0.0.0 or ::) for all of them. The
-	// writer makes vip or bind of it.
+	// of the host, or an unspecified one (0.0.0.0 or ::) for all of them. VIP or
+	// Bind is what was made of it when plans were joined.
 	Address Value[netip.Addr]
+	VIP     Value[string]
+	Bind    Value[netip.Addr]
 	Port    Value[int]
 
 	PrivatePort   Value[int]
