@@ -19,7 +19,7 @@ var (
 // Is reports whether a file has a pod, or what makes pods, with kube-vip's image or
 // its environment.
 func Is(f plan.File) bool {
-	return len(f.Data) <= yamlnode.MaxSize && isKind.Match(f.Data) && (isImage.Match(f.Data) || isEnv.Match(f.Data))
+	return isKind.Match(f.Data) && (isImage.Match(f.Data) || isEnv.Match(f.Data))
 }
 
 // Read makes a plan of kube-vip's manifests in one file or several, such as those
@@ -53,6 +53,9 @@ func Read(in plan.Input) (plan.Plan, error) {
 	return r.p, nil
 }
 
+// maxInstances is more than any cluster has masters.
+const maxInstances = 100
+
 // reader gathers the plan of one input.
 type reader struct {
 	p plan.Plan
@@ -65,7 +68,7 @@ type reader struct {
 	services   bool   // kube-vip has to stay for them
 	loadBalanc bool   // kube-vip has IPVS rules
 	superAdmin bool   // super-admin.conf is mounted
-	inside     string // what else reads kube-vip's objects
+	flavour    string // the distribution, where that matters
 }
 
 // workload is a document that has pods.
@@ -104,6 +107,29 @@ func (r *reader) sort(d yamlnode.Node) {
 		r.other(d, kind)
 	default:
 		r.other(d, kind)
+		r.within(d)
+	}
+}
+
+// within reads manifests that stand as texts in another document, as in the files
+// of Cluster API's KubeadmControlPlane.
+func (r *reader) within(n yamlnode.Node) {
+	for _, p := range n.Pairs() {
+		r.within(p.Value)
+	}
+	for _, item := range n.Items() {
+		r.within(item)
+	}
+	if text := n.Raw(); strings.Contains(text, "kube-vip") && isKind.MatchString(text) {
+		docs, err := n.Documents()
+		if err != nil {
+			r.p.Note(plan.Fault, n.At(), "a text with a manifest of kube-vip", "it is not read as YAML; is it a template still? Give it as a file of its own, filled in")
+		}
+		for _, d := range docs {
+			if d.Get("kind").Text() == "Pod" {
+				r.sort(d)
+			}
+		}
 	}
 }
 
@@ -117,6 +143,10 @@ func (r *reader) pod(w workload) {
 	m.Doubles(&r.p)
 	found := false
 	for _, c := range m.Take("containers").Items() {
+		if len(r.instances) >= maxInstances {
+			r.p.Note(plan.Fault, c.At(), "more pods", fmt.Sprintf("only the first %d with kube-vip were read; give those of one cluster's masters", maxInstances))
+			return
+		}
 		if isKubeVIP(c) {
 			found = true
 			r.instances = append(r.instances, r.container(w, c))
@@ -148,7 +178,7 @@ func (r *reader) volume(v yamlnode.Node) {
 		r.superAdmin = true
 		r.p.Note(plan.Needless, path.At(), "volume super-admin.conf", "kube-vip needs it while the first master is made, since Kubernetes 1.29; kshalb needs no kubeconfig, and cluster.bootstrap for that time")
 	case strings.Contains(text, "/rancher/"):
-		r.inside = "k3s or RKE2"
+		r.flavour = "k3s or RKE2"
 		r.p.Note(plan.Needless, path.At(), "volume "+yamlnode.Word(v.Get("name").Text()), "kshalb needs no kubeconfig")
 	default:
 		r.p.Note(plan.Needless, v.At(), "volume "+yamlnode.Word(v.Get("name").Text()), "kshalb needs no kubeconfig, and none of kube-vip's files")

@@ -228,8 +228,8 @@ func (r *reader) listener(i *instance) plan.Listener {
 	if s, given := i.set["lb_backends"]; given {
 		r.p.Note(plan.Changed, s.at, "lb_backends", "kshalb's backends are its peers, the masters; write backends.addresses if they are others")
 	}
-	if r.inside != "" {
-		l.Check.Expect = plan.Because([]int{200, 401}, i.at, r.inside+" has anonymous-auth off, so that /readyz answers 401")
+	if r.flavour != "" {
+		l.Check.Expect = plan.Because([]int{200, 401}, i.at, r.flavour+" has anonymous-auth off, so that /readyz answers 401")
 	}
 	return l
 }
@@ -291,7 +291,7 @@ func (r *reader) peers(i *instance) {
 
 func (r *reader) peer(id string, addr netip.Addr, s setting) {
 	for _, p := range r.p.Peers {
-		if p.Address.V == addr || p.Name.V == id {
+		if p.Address.V == addr || p.Name.V == id || len(r.p.Peers) >= maxInstances {
 			return
 		}
 	}
