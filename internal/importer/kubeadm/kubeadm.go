@@ -20,7 +20,7 @@ var isGroup = regexp.MustCompile(`(?m)^[ \t{"']*apiVersion["']?\s*:\s*["']?kubea
 // Is reports whether a document of a file, or one in a ConfigMap of it, is of
 // kubeadm's API group.
 func Is(f plan.File) bool {
-	return len(f.Data) <= yamlnode.MaxSize && isGroup.Match(f.Data)
+	return isGroup.Match(f.Data)
 }
 
 // Read makes a plan of kubeadm's documents in one file or several, such as one of
@@ -138,13 +138,7 @@ func (r *reader) other(d yamlnode.Node, kind string) {
 
 // unknown notes what is left of a mapping as keys that kubeadm does not know.
 func (r *reader) unknown(m *yamlnode.Map, where string, known []string) {
-	for _, pair := range m.Rest() {
-		why := "kubeadm has no such key there, and passes over it with a warning"
-		if near := yamlnode.Near(pair.Key, known); near != "" {
-			why += "; is " + near + " meant?"
-		}
-		r.p.Note(plan.Fault, pair.At, where+": "+yamlnode.Word(pair.Key), why)
-	}
+	yamlnode.Unknown(&r.p, plan.Fault, m.Rest(), known, where+": ", "kubeadm has no such key there, and passes over it with a warning")
 }
 
 // needless takes keys and notes those that are there, in one note.

@@ -17,6 +17,9 @@ var (
 	joinKeys = []string{"nodeRegistration", "discovery", "caCertPath", "patches", "skipPhases", "dryRun", "timeouts"}
 )
 
+// maxMasters is how many masters become peers; kshalb itself takes fewer.
+const maxMasters = 100
+
 const notRead = "what kubeadm does on that node; only its name and the endpoint were read, no tokens and no keys"
 
 // readNode reads an InitConfiguration or a JoinConfiguration: the master that it
@@ -78,6 +81,9 @@ func (r *reader) peer(addr plan.Value[netip.Addr], name yamlnode.Node) bool {
 		if p.Address.V == addr.V {
 			return true
 		}
+	}
+	if len(r.p.Peers) >= maxMasters {
+		return false
 	}
 	peer := plan.Peer{Address: addr}
 	if yamlnode.IsName(name.Text()) {

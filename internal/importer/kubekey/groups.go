@@ -11,6 +11,10 @@ import (
 	"github.com/kshalb/kshalb/internal/importer/yamlnode"
 )
 
+// maxMasters is how many masters become peers; kshalb itself takes fewer, which is
+// noted.
+const maxMasters = 100
+
 // The most names that one range, and that all of a file, may stand for.
 const (
 	maxRange = 1000
@@ -83,8 +87,11 @@ func (r *reader) group(list yamlnode.Node, what string) []*host {
 // masters makes peers of hosts, and the first one the bootstrap node: KubeKey runs
 // kubeadm init there.
 func (r *reader) masters(hosts []*host, at plan.Source) {
-	for _, h := range hosts {
+	for n, h := range hosts {
 		h.master = true
+		if n >= maxMasters {
+			continue
+		}
 		peer := plan.Peer{Address: h.addr}
 		if yamlnode.IsName(h.name) {
 			peer.Name = plan.Of(h.name, h.at)

@@ -16,6 +16,7 @@ type host struct {
 	at     plan.Source
 	addr   plan.Value[netip.Addr] // the one that other nodes reach
 	others []netip.Addr           // further ones of it
+	login  netip.Addr             // the one that KubeKey logs in at, if it is none of these
 	master bool
 }
 
@@ -68,6 +69,7 @@ func (r *reader) logsIn(m *yamlnode.Map, key string) {
 // address takes a host's: internalAddress ("IPv4" or "IPv4,IPv6"), or else the one
 // that KubeKey logs in at.
 func (r *reader) address(h *host, internal, login yamlnode.Node) {
+	h.login, _ = yamlnode.Addr(login.Text())
 	if r.takeAddress(h, internal, "") {
 		return
 	}
@@ -105,7 +107,7 @@ func (r *reader) takeAddress(h *host, n yamlnode.Node, why string) bool {
 func (r *reader) owner(addr netip.Addr) *host {
 	for _, name := range r.names {
 		h := r.hosts[name]
-		if h.addr.V == addr {
+		if addr.IsValid() && (h.addr.V == addr || h.login == addr) {
 			return h
 		}
 		if slices.Contains(h.others, addr) {

@@ -63,6 +63,7 @@ func (r *reader) readHost(h *host, n yamlnode.Node) {
 	m.Doubles(&r.p)
 	connector := yamlnode.Open(m.Take("connector"))
 	v4, v6, login := m.Take("internal_ipv4"), m.Take("internal_ipv6"), connector.Take("host")
+	h.login, _ = yamlnode.Addr(login.Text())
 	r.takeAddress(h, v4, "")
 	r.takeAddress(h, v6, "")
 	if !h.addr.Given() {

@@ -20,7 +20,7 @@ var isGroup = regexp.MustCompile(`(?m)^[ \t{"']*apiVersion["']?\s*:\s*["']?kubek
 
 // Is reports whether a document of a file is of KubeKey's API group.
 func Is(f plan.File) bool {
-	return len(f.Data) <= yamlnode.MaxSize && isGroup.Match(f.Data)
+	return isGroup.Match(f.Data)
 }
 
 // Read makes a plan of a Cluster, or of an Inventory and a Config or one of them,
@@ -132,13 +132,7 @@ func (r *reader) name(n yamlnode.Node) {
 // unknown notes what is left of a mapping as keys that KubeKey does not know
 // there either.
 func (r *reader) unknown(m *yamlnode.Map, where string, known []string) {
-	for _, pair := range m.Rest() {
-		why := "KubeKey has no such key there, so it does nothing"
-		if near := yamlnode.Near(pair.Key, known); near != "" {
-			why += "; is " + near + " meant?"
-		}
-		r.p.Note(plan.Fault, pair.At, where+yamlnode.Word(pair.Key), why)
-	}
+	yamlnode.Unknown(&r.p, plan.Fault, m.Rest(), known, where, "KubeKey has no such key there, so it does nothing")
 }
 
 // misspelt notes groups that are likely to be meant for others.

@@ -90,13 +90,11 @@ func (r *reader) grouped(i *instance, read []string) {
 		}
 		r.p.Note(level, i.set[names[0]].at, g.within+": "+yamlnode.Words(names), why)
 	}
-	for _, n := range left {
-		why := "kube-vip's variables that are known here have none of that name; see its manual whether it did something"
-		if near := yamlnode.Near(n, known()); near != "" {
-			why += ". Is " + near + " meant?"
-		}
-		r.p.Note(plan.Lost, i.set[n].at, "variable "+yamlnode.Word(n), why)
+	pairs := make([]yamlnode.Pair, len(left))
+	for n, name := range left {
+		pairs[n] = yamlnode.Pair{Key: name, At: i.set[name].at}
 	}
+	yamlnode.Unknown(&r.p, plan.Lost, pairs, known(), "variable ", "kube-vip's variables that are known here have none of that name; see its manual whether it did something")
 }
 
 func (g group) has(name string) bool {

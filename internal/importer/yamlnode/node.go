@@ -52,6 +52,9 @@ func (n Node) IsList() bool { return n.kind == sequence }
 // it; "" for all else.
 func (n Node) Text() string { return strings.TrimSpace(n.text) }
 
+// Raw is a scalar with all its blanks and ends of lines; "" for all else.
+func (n Node) Raw() string { return n.text }
+
 // Items are those of a sequence; none for all else.
 func (n Node) Items() []Node { return n.items }
 

@@ -34,12 +34,15 @@ func Word(text string) string {
 func Words(texts []string) string {
 	var words []string
 	for _, t := range texts {
-		if w := Word(t); !slices.Contains(words, w) {
-			words = append(words, w)
+		w := Word(t)
+		if slices.Contains(words, w) {
+			continue
 		}
-	}
-	if len(words) > maxWords {
-		words = append(words[:maxWords:maxWords], "…")
+		if len(words) == maxWords {
+			words = append(words, "…")
+			break
+		}
+		words = append(words, w)
 	}
 	return strings.Join(words, ", ")
 }

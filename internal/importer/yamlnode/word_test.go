@@ -54,7 +54,7 @@ func TestShown(t *testing.T) {
 func TestNear(t *testing.T) {
 	known := []string{"internalAddress", "address", "port", "user"}
 	for word, want := range map[string]string{
-		"internalAdress": "internalAddress", "InternalAddress": "internalAddress", "adress": "address", "prt": "port",
+		"internalAdress": "internalAddress", "InternalAddress": "internalAddress", "ports": "port", "prt": "port",
 		"labels": "", "x": "", "": "", strings.Repeat("a", 1000): "",
 	} {
 		if got := Near(word, known); got != want {
