@@ -40,6 +40,9 @@ func (h Hand) Plan() (plan.Plan, error) {
 			p.Listeners = append(p.Listeners, plan.Listener{Address: v.Address, Port: plan.Of(h.Port, hand("port"))})
 		}
 	}
+	if h.Port != 0 && len(h.VIPs) == 0 {
+		p.Listeners = append(p.Listeners, plan.Listener{Address: plan.Of(netip.IPv6Unspecified(), hand("port")), Port: plan.Of(h.Port, hand("port"))})
+	}
 	if h.Port < 0 || h.Port > 65535 {
 		errs = append(errs, fmt.Errorf("--port %d: write 1 to 65535", h.Port))
 	}

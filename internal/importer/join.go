@@ -15,8 +15,12 @@ const defaultPort = 6443
 // maxVoters is how many peers a configuration may have.
 const maxVoters = 7
 
-var errNoVIP = errors.New("there is no address for clients in what was given: tell one with --vip ADDRESS," +
-	" a free one of the masters' network")
+// What no configuration can be made without.
+var (
+	errNoVIP = errors.New("there is no address for clients in what was given: tell one with --vip ADDRESS," +
+		" a free one of the masters' network")
+	errNoMasters = errors.New("the masters are not all there in what was given: tell them with --masters NAME=ADDRESS,...")
+)
 
 // join makes one plan of several; of two that say different things the earlier
 // one holds.
@@ -36,8 +40,8 @@ func join(plans []plan.Plan) (plan.Plan, error) {
 			}
 		}
 	}
-	joinVIPs(&j, plans)
-	listeners := joinListeners(plans)
+	moved := joinVIPs(&j, plans)
+	listeners := joinListeners(plans, moved)
 	j.Peers = peers(&j, plans, listeners)
 	if len(j.VIPs) == 0 {
 		adoptVIP(&j, listeners)
@@ -46,7 +50,10 @@ func join(plans []plan.Plan) (plan.Plan, error) {
 		return j, errNoVIP
 	}
 	if len(j.Peers) == 0 {
-		return j, errors.New("there are no masters in what was given: tell them with --masters NAME=ADDRESS,...")
+		return j, errNoMasters
+	}
+	if err := addressless(j.Peers, plans); err != nil {
+		return j, err
 	}
 	namePeers(&j)
 	nameVIPs(&j)
@@ -67,11 +74,19 @@ func pick[T comparable](j *plan.Plan, have *plan.Value[T], v plan.Value[T], what
 	}
 }
 
-// joinVIPs are those of all plans, once for each address.
-func joinVIPs(j *plan.Plan, plans []plan.Plan) {
-	for _, p := range plans {
+// joinVIPs are those of all plans, once for each address. Those told by hand are
+// in place of others, which are moved there.
+func joinVIPs(j *plan.Plan, plans []plan.Plan) (moved map[netip.Addr]netip.Addr) {
+	moved = make(map[netip.Addr]netip.Addr)
+	for n, p := range plans {
 		for _, v := range p.VIPs {
 			i := slices.IndexFunc(j.VIPs, func(o plan.VIP) bool { return o.Address.V == v.Address.V })
+			if byHand := plans[0].VIPs; n > 0 && i < 0 && len(byHand) > 0 {
+				moved[v.Address.V] = byHand[0].Address.V
+				j.Note(plan.Changed, v.Address.From, "address "+v.Address.V.String(),
+					fmt.Sprintf("%s says %s, which holds", byHand[0].Address.From, byHand[0].Address.V))
+				continue
+			}
 			if i < 0 {
 				j.VIPs = append(j.VIPs, v)
 				continue
@@ -85,13 +100,19 @@ func joinVIPs(j *plan.Plan, plans []plan.Plan) {
 			}
 		}
 	}
+	return moved
 }
 
 // joinListeners are those of all plans; the ones with backends of their own,
-// which say more, come first.
-func joinListeners(plans []plan.Plan) (all []plan.Listener) {
+// which say more, come first. Some addresses were moved to others.
+func joinListeners(plans []plan.Plan, moved map[netip.Addr]netip.Addr) (all []plan.Listener) {
 	for _, p := range plans {
 		all = append(all, p.Listeners...)
+	}
+	for i, l := range all {
+		if to, ok := moved[l.Address.V]; ok {
+			all[i].Address.V = to
+		}
 	}
 	slices.SortStableFunc(all, func(a, b plan.Listener) int {
 		return btoi(len(a.Backends) == 0) - btoi(len(b.Backends) == 0)
@@ -133,23 +154,30 @@ func place(j *plan.Plan, listeners []plan.Listener) {
 	for _, l := range listeners {
 		a := l.Address.V
 		switch {
-		case a.IsUnspecified():
+		case a.IsUnspecified() || !l.Address.Given(): // all of them, or the one that was not known there
 			for _, v := range j.VIPs {
 				at := l
-				at.VIP = plan.Because(v.Name.V, l.Address.From, "it listens on all addresses")
+				at.VIP = plan.Because(v.Name.V, or(l.Address.From, l.Port.From), "where clients connect")
 				keep(j, at)
 			}
-			j.Note(plan.Changed, l.Address.From, "listens on all addresses",
-				"kshalb listens on the floating address; a listener with bind: ADDRESS would have another one")
+			if a.IsUnspecified() && l.Address.From.Line > 0 {
+				j.Note(plan.Changed, l.Address.From, "listens on all addresses",
+					"kshalb listens on the floating address; a listener with bind: ADDRESS would have another one")
+			}
 		case hasVIP(j.VIPs, a):
 			i := slices.IndexFunc(j.VIPs, func(v plan.VIP) bool { return v.Address.V == a })
 			l.VIP = plan.Of(j.VIPs[i].Name.V, l.Address.From)
 			keep(j, l)
-		case isPeer(j.Peers, a) || !a.IsLoopback():
-			j.Note(plan.Lost, l.Address.From, fmt.Sprintf("listens on %s", netip.AddrPortFrom(a, uint16(l.Port.V))),
-				"that is an address of one host only, and the file is the same on all; clients use the floating address")
-		default:
+		case a.IsLoopback():
 			l.Bind = plan.Of(a, l.Address.From)
+			keep(j, l)
+		case isPeer(j.Peers, a):
+			j.Note(plan.Lost, l.Address.From, fmt.Sprintf("listens on %s", netip.AddrPortFrom(a, uint16(l.Port.V))),
+				"that is one master's own address, and the file is the same on all; clients use the floating one")
+		default:
+			v := nearest(j.VIPs, a)
+			l.VIP = plan.Because(v.Name.V, l.Address.From, fmt.Sprintf("in place of %s", a))
+			j.Note(plan.Changed, l.Address.From, fmt.Sprintf("listens on %s", a), fmt.Sprintf("clients use %s (%s)", v.Address.V, v.Address.From))
 			keep(j, l)
 		}
 	}
@@ -160,6 +188,12 @@ func place(j *plan.Plan, listeners []plan.Listener) {
 			})
 		}
 	}
+}
+
+// nearest is the first VIP of an address' family, or the first.
+func nearest(vips []plan.VIP, a netip.Addr) plan.VIP {
+	i := slices.IndexFunc(vips, func(v plan.VIP) bool { return v.Address.V.Is4() == a.Is4() })
+	return vips[max(i, 0)]
 }
 
 // keep adds a listener, unless its place is taken.

@@ -26,16 +26,7 @@ func namePeers(j *plan.Plan) {
 		called[was], called[p.Address.V.String()] = name, name
 	}
 	for i := range j.VIPs {
-		v := &j.VIPs[i]
-		v.Priorities = slices.DeleteFunc(slices.Clone(v.Priorities), func(p plan.Priority) bool {
-			if called[p.Peer] == "" {
-				j.Note(plan.Lost, p.Priority.From, fmt.Sprintf("priority %d of %s", p.Priority.V, p.Peer), "it is no master of the list")
-			}
-			return called[p.Peer] == ""
-		})
-		for k := range v.Priorities {
-			v.Priorities[k].Peer = called[v.Priorities[k].Peer]
-		}
+		j.VIPs[i].Priorities = priorities(j, j.VIPs[i].Priorities, called)
 	}
 	if j.Bootstrap.Given() && called[j.Bootstrap.V] == "" {
 		j.Note(plan.Lost, j.Bootstrap.From, "first master "+j.Bootstrap.V, "it is no master of the list")
@@ -43,6 +34,24 @@ func namePeers(j *plan.Plan) {
 	} else if j.Bootstrap.Given() {
 		j.Bootstrap.V = called[j.Bootstrap.V]
 	}
+}
+
+// priorities are those of peers, each once, by the names that they are called.
+func priorities(j *plan.Plan, all []plan.Priority, called map[string]string) (kept []plan.Priority) {
+	for _, p := range all {
+		what := fmt.Sprintf("priority %d of %s", p.Priority.V, p.Peer)
+		name := called[p.Peer]
+		i := slices.IndexFunc(kept, func(k plan.Priority) bool { return k.Peer == name })
+		switch {
+		case name == "":
+			j.Note(plan.Lost, p.Priority.From, what, "it is no master of the list")
+		case i >= 0:
+			pick(j, &kept[i].Priority, p.Priority, "priority")
+		default:
+			kept = append(kept, plan.Priority{Peer: name, Priority: p.Priority})
+		}
+	}
+	return kept
 }
 
 func nameVIPs(j *plan.Plan) {

@@ -52,7 +52,7 @@ func servers(j *plan.Plan, listeners []plan.Listener) (all []plan.Peer) {
 	for _, l := range listeners {
 		for _, b := range l.Backends {
 			a, err := netip.ParseAddr(b.Host)
-			if err != nil || a.IsLoopback() || hasVIP(j.VIPs, a) || isPeer(all, a) {
+			if err != nil || a.IsLoopback() || hasVIP(j.VIPs, a) || isPeer(all, a) || otherFamily(j.VIPs, a) {
 				continue
 			}
 			p := plan.Peer{Address: plan.Of(a, b.From)}
@@ -65,15 +65,40 @@ func servers(j *plan.Plan, listeners []plan.Listener) (all []plan.Peer) {
 	return all
 }
 
+// otherFamily reports whether all VIPs are of the other family: a host is one
+// peer, by its address of theirs.
+func otherFamily(vips []plan.VIP, a netip.Addr) bool {
+	return len(vips) > 0 && !slices.ContainsFunc(vips, func(v plan.VIP) bool { return v.Address.V.Is4() == a.Is4() })
+}
+
 // learn takes a peer's name from another list, and notes one that is not known.
 func learn(j *plan.Plan, all []plan.Peer, o plan.Peer) {
 	i := indexPeer(all, o.Address.V)
 	switch {
+	case !o.Address.Given(): // a name alone
 	case i < 0:
 		j.Note(plan.Fault, o.Address.From, fmt.Sprintf("master %s %s", o.Name.V, o.Address.V), "the list of masters that is used does not have it")
 	case all[i].Name.V == "":
 		all[i].Name = o.Name
 	}
+}
+
+// addressless is a peer without address, after it has been looked for in other
+// lists by the peer's name.
+func addressless(all []plan.Peer, plans []plan.Plan) error {
+	for i := range all {
+		for _, p := range plans {
+			for _, o := range p.Peers {
+				if !all[i].Address.Given() && o.Name.V == all[i].Name.V && all[i].Name.V != "" {
+					all[i].Address = o.Address
+				}
+			}
+		}
+		if !all[i].Address.Given() {
+			return fmt.Errorf("%w: the address of %s (%s) is not told", errNoMasters, all[i].Name.V, all[i].Name.From)
+		}
+	}
+	return nil
 }
 
 func indexPeer(all []plan.Peer, a netip.Addr) int {
