@@ -33,6 +33,8 @@ func topics() []topic {
 		{"etcd", lookEtcd, judgeEtcd},
 		{"voters", lookVoters, judgeVoters},
 		{"interface", lookLinks, judgeLinks},
+		{"answers", lookAnswers, judgeAnswers},
+		{"gossip", lookGossip, judgeGossip},
 	}
 }
 
