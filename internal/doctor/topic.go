@@ -35,6 +35,7 @@ func topics() []topic {
 		{"interface", lookLinks, judgeLinks},
 		{"answers", lookAnswers, judgeAnswers},
 		{"gossip", lookGossip, judgeGossip},
+		{"fence", lookFence, judgeFence},
 	}
 }
 

@@ -35,6 +35,7 @@ type View struct {
 	// Of the network.
 	Answers *Answers `json:"answers,omitempty"`
 	Gossip  *Gossip  `json:"gossip,omitempty"`
+	Fence   *Fence   `json:"fence,omitempty"`
 }
 
 // Case is all that is judged at once.
