@@ -36,6 +36,7 @@ func topics() []topic {
 		{"answers", lookAnswers, judgeAnswers},
 		{"gossip", lookGossip, judgeGossip},
 		{"fence", lookFence, judgeFence},
+		{"port", lookPort, judgePort},
 	}
 }
 

@@ -36,6 +36,7 @@ type View struct {
 	Answers *Answers `json:"answers,omitempty"`
 	Gossip  *Gossip  `json:"gossip,omitempty"`
 	Fence   *Fence   `json:"fence,omitempty"`
+	Ports   []Port   `json:"ports,omitempty"`
 }
 
 // Case is all that is judged at once.
