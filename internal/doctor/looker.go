@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/status"
 )
 
 // Looker is who looks at a host.
@@ -24,6 +25,17 @@ type Looker struct {
 	// Lookup resolves a name that is not in /etc/hosts; nil is the host's resolver.
 	// It has to end with its context.
 	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
+
+	// What follows is asked of the kshalb that looks, when it is one that runs; nil
+	// where none does. Each is called more than once, and must not block.
+
+	// Held says of each VIP, by its name, whether this node holds it.
+	Held func() map[string]bool
+	// Alive is how gossip sees the other peers, by their names: alive, dead or
+	// unknown.
+	Alive func() map[string]string
+	// Layers are those of the fence, by the VIP's name.
+	Layers func() map[string][]status.Fence
 }
 
 // path is where a file of the host is.

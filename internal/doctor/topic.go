@@ -33,6 +33,10 @@ func topics() []topic {
 		{"etcd", lookEtcd, judgeEtcd},
 		{"voters", lookVoters, judgeVoters},
 		{"interface", lookLinks, judgeLinks},
+		{"answers", lookAnswers, judgeAnswers},
+		{"gossip", lookGossip, judgeGossip},
+		{"fence", lookFence, judgeFence},
+		{"port", lookPort, judgePort},
 	}
 }
 

@@ -31,6 +31,12 @@ type View struct {
 	APIServer *APIServer `json:"apiserver,omitempty"`
 	Etcd      *Etcd      `json:"etcd,omitempty"`
 	Links     []Link     `json:"links,omitempty"`
+
+	// Of the network.
+	Answers *Answers `json:"answers,omitempty"`
+	Gossip  *Gossip  `json:"gossip,omitempty"`
+	Fence   *Fence   `json:"fence,omitempty"`
+	Ports   []Port   `json:"ports,omitempty"`
 }
 
 // Case is all that is judged at once.
