@@ -19,6 +19,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2 // wrong usage or wrong configuration
+	exitFaults = 3 // it ran, and found faults
 )
 
 func main() {

@@ -15,6 +15,7 @@ const (
 	HandoverPath = "/api/v1/handover"
 	ReloadPath   = "/api/v1/reload"
 	BackendsPath = "/api/v1/backends"
+	ViewsPath    = "/api/v1/views"
 )
 
 // Changes are what the socket can ask for. All of it is safe for concurrent
@@ -24,6 +25,7 @@ type Changes struct {
 	Handover func(ctx context.Context, vip, node string) (Handover, error)
 	Reload   func() (Reloaded, error)
 	Backend  func(BackendOrder) (BackendOrdered, error)
+	Views    func(ctx context.Context, domains []string) (Views, error)
 }
 
 // Handover is a VIP that went from one node to another.
@@ -76,6 +78,9 @@ func NewSocketHandler(src Source, changes Changes, log *slog.Logger) http.Handle
 	})
 	mux.HandleFunc("POST "+BackendsPath, func(w http.ResponseWriter, r *http.Request) {
 		serveBackends(w, r, changes.Backend, log)
+	})
+	mux.HandleFunc("POST "+ViewsPath, func(w http.ResponseWriter, r *http.Request) {
+		serveViews(w, r, changes.Views, log)
 	})
 	mux.HandleFunc("POST "+ReloadPath, func(w http.ResponseWriter, _ *http.Request) {
 		done, err := changes.Reload()

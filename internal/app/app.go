@@ -47,7 +47,8 @@ type App struct {
 	cluster  *cluster   // nil when there is no VIP
 	hardware *hardware
 	strayed  strayed
-	answers  undo // what keeps backends' answers to clients' addresses here
+	looking  sync.Mutex // one look at this host at a time
+	answers  undo       // what keeps backends' answers to clients' addresses here
 	stopping atomic.Bool
 	reloads  reloads
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/kshalb/kshalb/internal/calls"
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/pkg/election"
 )
@@ -14,6 +15,7 @@ type cluster struct {
 	gossip  *election.Gossip
 	elector *election.Elector
 	memory  *memory
+	calls   *calls.Calls
 	keys    [][]byte // those that gossip uses now
 }
 
@@ -33,6 +35,7 @@ func (a *App) newCluster(m metrics) (*cluster, error) {
 		Peers: others(a.cfg, a.self.Name), Keys: keys, Log: a.log, Metrics: m.election,
 		Changed: a.learnMeta,
 	}, a.heard)
+	c.calls = a.newCalls(c.gossip.SendWhole)
 	c.elector, err = election.NewElector(election.ElectorConfig{
 		Node: a.self.Name, Voters: voters(a.cfg), Bootstrap: a.cfg.Cluster.Bootstrap,
 		Remembered: mem.remembered(), Remember: mem.remember,

@@ -88,6 +88,7 @@ func (a *App) changes() admin.Changes {
 	return admin.Changes{
 		Reload:  a.Reload,
 		Backend: a.order,
+		Views:   a.views,
 		Handover: func(ctx context.Context, vip, node string) (admin.Handover, error) {
 			if a.cluster == nil {
 				return admin.Handover{}, admin.Refuse(http.StatusNotFound, fmt.Errorf("hand %s over: this kshalb has no VIP", vip))

@@ -79,8 +79,11 @@ func (a *App) tellOf(s *service) {
 	}
 }
 
-// heard takes what peers say: of clients, or of the election.
+// heard takes what peers say: questions and answers, of clients, or of the election.
 func (a *App) heard(b []byte) {
+	if a.cluster.calls.Receive(b) {
+		return
+	}
 	at, clients, ok := readClients(b)
 	if !ok {
 		a.cluster.elector.Receive(b)

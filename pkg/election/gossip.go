@@ -236,3 +236,20 @@ func addrPort(ip net.IP, port uint16) netip.AddrPort {
 	addr, _ := netip.AddrFromSlice(ip)
 	return netip.AddrPortFrom(addr.Unmap(), port)
 }
+
+// SendWhole sends a message of any size to a peer, over TCP, and waits until it is
+// sent: two seconds for a peer that does not answer. Messages of the election go
+// without, as a lost one is better than one that waits.
+func (g *Gossip) SendWhole(node string, message []byte) error {
+	p, ok := g.peers.Load().named(node)
+	if !ok {
+		return fmt.Errorf("send to %s: not a peer", node)
+	}
+	// Without g.sending: SetKeys, and whoever sends meanwhile, would wait for the
+	// slowest peer. A message that meets a change of keys is lost.
+	to := &memberlist.Node{Name: p.Name, Addr: p.Address.Addr().AsSlice(), Port: p.Address.Port()}
+	if err := g.list.SendReliable(to, message); err != nil {
+		return fmt.Errorf("send to %s at %s: %w", node, p.Address, err)
+	}
+	return nil
+}

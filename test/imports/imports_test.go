@@ -30,7 +30,7 @@ var driven = map[string][]string{
 	"github.com/mdlayher/netlink":     {"pkg/vip/*_linux.go", "internal/app/sockets.go", "internal/doctor/host_sockets.go", "internal/doctor/host_nftables.go"},
 	"github.com/mdlayher/ndp":         {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/doctor/answers_ask.go"},
 	"github.com/fxamacker/cbor":       {"pkg/election/datagram.go"},
-	"go.yaml.in/yaml":                 {"internal/config/*.go", "internal/importer/yamlnode/*.go"},
+	"go.yaml.in/yaml":                 {"internal/config/*.go", "internal/importer/yamlnode/*.go", "internal/importer/plan/yaml.go"},
 	"github.com/pires/go-proxyproto":  {"pkg/proxy/proxyproto.go"},
 	"github.com/spf13/cobra":          {"cmd/kshalb/*.go"},
 	"github.com/miekg/dns":            {"internal/discovery/dns.go"},
