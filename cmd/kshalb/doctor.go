@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -111,9 +112,7 @@ func (f doctorFlags) look(ctx context.Context, cfg *config.Config) doctor.Case {
 	c := doctor.Case{Config: cfg, Self: f.node, Views: make(map[string]doctor.View), Lost: make(map[string]string)}
 	own := f.looker(ctx, cfg).Look(ctx)
 	peers := <-asked
-	for node, v := range peers.Views.Views {
-		c.Views[node] = v
-	}
+	maps.Copy(c.Views, peers.Views.Views)
 	c.Views[f.node] = own
 	for _, p := range cfg.Cluster.Peers {
 		switch why, lost := peers.Lost[p.Name]; {

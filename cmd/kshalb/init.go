@@ -62,11 +62,13 @@ key always is.`,
 	flags.BoolVar(&f.install, "install", false, "write to where this host's kshalb reads them, "+filepath.Dir(defaultConfig))
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print the configuration and write nothing")
 	flags.BoolVar(&f.force, "force", false, "write over files that are there")
-	cmd.MarkFlagsMutuallyExclusive("out", "install")
 	return cmd
 }
 
 func (f initFlags) run(cmd *cobra.Command, args []string) error {
+	if f.install && cmd.Flags().Changed("out") {
+		return usageError{errors.New("--install and --out are two places; write one of them")}
+	}
 	if f.asks(cmd, args) {
 		if err := ask(cmd.Context(), bufio.NewReader(cmd.InOrStdin()), cmd.OutOrStdout(), &f.hand); err != nil {
 			return err
@@ -230,22 +232,20 @@ func question(ctx context.Context, in *bufio.Reader, out io.Writer, text, usual 
 			fmt.Fprintf(out, " [%s]", usual)
 		}
 		fmt.Fprint(out, ": ")
-		answer := make(chan string, 1)
-		failed := make(chan error, 1)
+		answer := make(chan string, 1) // without a line it is closed
 		go func() {
-			line, err := in.ReadString('\n')
-			if err != nil {
-				failed <- err
-				return
+			defer close(answer)
+			if line, err := in.ReadString('\n'); err == nil {
+				answer <- strings.TrimSpace(line)
 			}
-			answer <- strings.TrimSpace(line)
 		}()
 		select {
 		case <-ctx.Done():
 			return "", errors.New("stopped; nothing was written")
-		case <-failed:
-			return "", errors.New("no answer; nothing was written (flags tell the same: kshalb init --help)")
-		case line := <-answer:
+		case line, ok := <-answer:
+			if !ok {
+				return "", errors.New("no answer; nothing was written (flags tell the same: kshalb init --help)")
+			}
 			if line == "" {
 				line = usual
 			}

@@ -63,7 +63,7 @@ func (c Case) inquiry(vip config.VIP) inquiry {
 func (q inquiry) judge() (all []Finding) {
 	for _, node := range q.Nodes() {
 		if a, ok := q.heard[node]; ok {
-			all = append(all, orFine(q.judgeNode(node, a), node, q.fine(node, a))...)
+			all = append(all, orFine(q.judgeNode(a), node, q.fine(node, a))...)
 		}
 	}
 	for _, mac := range sortedKeys(q.answering()) {
@@ -73,7 +73,7 @@ func (q inquiry) judge() (all []Finding) {
 }
 
 // judgeNode is about what one node is in itself.
-func (q inquiry) judgeNode(node string, a VIPAnswers) (found []Finding) {
+func (q inquiry) judgeNode(a VIPAnswers) (found []Finding) {
 	at := q.vip.Address
 	switch {
 	case a.Error != "":

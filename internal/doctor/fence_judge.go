@@ -69,12 +69,13 @@ func (f Fence) String() string {
 	if !f.Apart {
 		how = "a timed entry of nf_tables went away"
 	}
-	text := fmt.Sprintf("Linux %s: %s after %v of %v", f.Kernel, how, f.Timed.Ended.Round(time.Millisecond), f.Timed.Timeout)
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("Linux %s: %s after %v of %v", f.Kernel, how, f.Timed.Ended.Round(time.Millisecond), f.Timed.Timeout))
 	switch {
 	case f.Persist:
-		text += "; nobody else can flush the fence"
+		text.WriteString("; nobody else can flush the fence")
 	case f.Owner:
-		text += "; before Linux 6.9 others can flush the fence, which kshalb then mends"
+		text.WriteString("; before Linux 6.9 others can flush the fence, which kshalb then mends")
 	}
 	var active []string
 	for _, vip := range sortedKeys(f.Layers) {
@@ -84,9 +85,9 @@ func (f Fence) String() string {
 			}
 		}
 		if len(active) > 0 {
-			text += fmt.Sprintf("; VIP %s: %s", vip, strings.Join(active, ", "))
+			text.WriteString(fmt.Sprintf("; VIP %s: %s", vip, strings.Join(active, ", ")))
 		}
 		active = nil
 	}
-	return text
+	return text.String()
 }

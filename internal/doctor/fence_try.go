@@ -27,13 +27,13 @@ func (f *Fence) tryApart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // only read from
 	to := in.LocalAddr().(*net.UDPAddr)
 	out, err := net.DialUDP("udp4", nil, to)
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }() // it was of use or not
 	arm, err := fencePort(uint16(to.Port))
 	if err != nil {
 		return fmt.Errorf("make a fence: %w", err)

@@ -46,3 +46,10 @@ func neighbours(link string, of netip.Addr) (all []entry) {
 var neighbourStates = map[int]string{
 	unix.NUD_REACHABLE: "reachable", unix.NUD_STALE: "stale", unix.NUD_DELAY: "delay", unix.NUD_PROBE: "probe", unix.NUD_PERMANENT: "permanent",
 }
+
+// carrier reports whether an interface has a carrier. IFF_RUNNING, which package net
+// knows, follows it up to a second later (net/core/link_watch.c of Linux).
+func carrier(link string) bool {
+	l, err := netlink.LinkByName(link)
+	return err == nil && l.Attrs().RawFlags&unix.IFF_LOWER_UP != 0
+}

@@ -20,7 +20,7 @@ func tryOwner(flags uint32) bool {
 	if err != nil {
 		return false
 	}
-	defer conn.Close() // and with it the table goes, unless it stays
+	defer func() { _ = conn.Close() }() // and with it the table goes, unless it stays
 	name := netlink.Attribute{Type: unix.NFTA_TABLE_NAME, Data: []byte(fenceTable + "-owner\x00")}
 	made := transact(conn, unix.NFT_MSG_NEWTABLE, netlink.Create|netlink.Excl,
 		name, netlink.Attribute{Type: unix.NFTA_TABLE_FLAGS, Data: binary.BigEndian.AppendUint32(nil, flags)})

@@ -55,7 +55,7 @@ func (l *Looker) readLink(link *Link) {
 		link.Missing = true
 		return
 	}
-	link.Up, link.Carrier = i.Flags&net.FlagUp != 0, i.Flags&net.FlagRunning != 0
+	link.Up, link.Carrier = i.Flags&net.FlagUp != 0, carrier(link.Name)
 	link.MTU, link.Hardware = i.MTU, i.HardwareAddr.String()
 	link.NoARP = noARP(link.Name)
 	// What is in /sys may be of another network than this process's.

@@ -19,7 +19,7 @@ func judgePort(c Case) (all []Finding) {
 			l := c.Config.Listeners[i]
 			found := p.judgeOwners(l)
 			if len(found) == 0 && l.VIP != "" {
-				found = c.judgeTrials(node, p, l)
+				found = c.judgeTrials(p, l)
 			}
 			all = append(all, orFine(found, node, c.portFine(p, l))...)
 		}
@@ -56,7 +56,7 @@ func (p Port) judgeOwners(l config.Listener) (found []Finding) {
 }
 
 // judgeTrials is about what clients on one node meet.
-func (c Case) judgeTrials(node string, p Port, l config.Listener) []Finding {
+func (c Case) judgeTrials(p Port, l config.Listener) []Finding {
 	switch holders := c.holdersOf(l); {
 	case p.Here == nil || p.Moved || len(holders) == 0:
 		return nil

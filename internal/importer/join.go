@@ -19,7 +19,7 @@ const maxVoters = 7
 var (
 	errNoVIP = errors.New("there is no address for clients in what was given: tell one with --vip ADDRESS," +
 		" a free one of the masters' network")
-	errNoMasters = errors.New("the masters are not all there in what was given: tell them with --masters NAME=ADDRESS,...")
+	errNoMasters = errors.New("the masters are not all there in what was given: tell them with --masters NAME=ADDRESS and so on")
 )
 
 // join makes one plan of several; of two that say different things the earlier

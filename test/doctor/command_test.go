@@ -81,7 +81,9 @@ func TestCommand(t *testing.T) {
 	if code != 3 {
 		t.Errorf("exit code %d with a VIP of another network, want 3", code)
 	}
-	if !slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Topic == "peers" && f.Node == last.Name() && f.Level == doctor.Unseen }) {
+	if !slices.ContainsFunc(found, func(f doctor.Finding) bool {
+		return f.Topic == "peers" && f.Node == last.Name() && f.Level == doctor.Unseen
+	}) {
 		t.Errorf("nothing was said of %s, which cannot be asked", last.Name())
 	}
 	if found[0].Level != doctor.Fault {
