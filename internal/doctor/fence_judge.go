@@ -70,7 +70,7 @@ func (f Fence) String() string {
 		how = "a timed entry of nf_tables went away"
 	}
 	var text strings.Builder
-	text.WriteString(fmt.Sprintf("Linux %s: %s after %v of %v", f.Kernel, how, f.Timed.Ended.Round(time.Millisecond), f.Timed.Timeout))
+	fmt.Fprintf(&text, "Linux %s: %s after %v of %v", f.Kernel, how, f.Timed.Ended.Round(time.Millisecond), f.Timed.Timeout)
 	switch {
 	case f.Persist:
 		text.WriteString("; nobody else can flush the fence")
@@ -85,7 +85,7 @@ func (f Fence) String() string {
 			}
 		}
 		if len(active) > 0 {
-			text.WriteString(fmt.Sprintf("; VIP %s: %s", vip, strings.Join(active, ", ")))
+			fmt.Fprintf(&text, "; VIP %s: %s", vip, strings.Join(active, ", "))
 		}
 		active = nil
 	}
