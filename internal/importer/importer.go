@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kshalb/kshalb/internal/importer/ansible"
 	"github.com/kshalb/kshalb/internal/importer/haproxy"
 	"github.com/kshalb/kshalb/internal/importer/keepalived"
 	"github.com/kshalb/kshalb/internal/importer/kubeadm"
@@ -27,6 +28,7 @@ type kind struct {
 
 func kinds() []kind {
 	return []kind{
+		{"hosts.ini", ansible.Is, ansible.Read},
 		{"kubekey", kubekey.Is, kubekey.Read},
 		{"kubeadm", kubeadm.Is, kubeadm.Read},
 		{"keepalived", keepalived.Is, keepalived.Read},

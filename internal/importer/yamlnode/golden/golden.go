@@ -73,7 +73,7 @@ func folders(t testing.TB) []string {
 	t.Helper()
 	found, err := filepath.Glob("testdata/*/want.txt")
 	if *update {
-		found, err = filepath.Glob("testdata/*/*.yaml")
+		found, err = filepath.Glob("testdata/*/*")
 	}
 	if err != nil || len(found) == 0 {
 		t.Fatalf("no samples in testdata: %v", err)
@@ -89,12 +89,15 @@ func folders(t testing.TB) []string {
 
 func input(t testing.TB, folder string) plan.Input {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	names, err := filepath.Glob(filepath.Join(folder, "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var in plan.Input
 	for _, name := range names {
+		if filepath.Base(name) == "want.txt" {
+			continue
+		}
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
