@@ -20,7 +20,7 @@ func (r *reader) listener(i *instance) plan.Listener {
 		if i.set["lb_backendport"].Given() {
 			l.Port, l.PeersPort = server, r.port(i, "lb_backendport", "lb_backendport")
 		}
-		r.p.Note(plan.Changed, lb.at, "lb_enable", "IPVS in the kernel of the holder, without checks of its own and in kube-proxy's way; kshalb relays connections and asks each API server for /readyz")
+		r.p.Note(plan.Changed, lb.at, "lb_enable", "IPVS in the kernel of the holder, where kube-proxy's own may get in its way; kshalb relays connections by itself, to API servers whose /readyz is well")
 		r.forwarding(i)
 		if s, given := i.set["backend_health_check_interval"]; given {
 			l.Check.Interval = r.interval(s)
