@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kshalb/kshalb/internal/importer/plan"
 )
@@ -164,19 +165,14 @@ func (v *service) listener(p place, check plan.Check) plan.Listener {
 			HalfClosed: bounded(v.host.fin, maxIdle),
 		},
 	}
-	inhibited := len(v.reals) > 0
-	for _, r := range v.reals {
-		l.Backends = append(l.Backends, v.backend(r, p))
-		inhibited = inhibited && r.inhibit
-	}
-	if inhibited {
-		l.OnDown = plan.Because("keep", v.reals[0].at, "inhibit_on_failure keeps the connections that are")
-	}
-	if v.sorry != nil {
-		b := v.backend(v.sorry, p)
-		b.Backup = plan.Because(true, v.sorry.at, "sorry_server")
-		l.Backends = append(l.Backends, b)
-	}
-	v.firstOnly(l.Backends)
+	l.Backends, l.OnDown = v.backends(p), v.onDown()
 	return l
+}
+
+// onDown keeps connections where all real servers have it so.
+func (v *service) onDown() plan.Value[string] {
+	if len(v.reals) == 0 || slices.ContainsFunc(v.reals, func(r *real) bool { return !r.inhibit }) {
+		return plan.Value[string]{}
+	}
+	return plan.Because("keep", v.reals[0].at, "inhibit_on_failure keeps the connections that are")
 }
