@@ -27,9 +27,9 @@ func TestBounds(t *testing.T) {
 		"one long line":              "$A=" + strings.Repeat("$A ", half),
 		"a growing line":             "$A=aaaaaaaa$B$B$B\n$B=$C$C$C$C\n$C=${D}${D}${D}${D}\n$D=${A}\n" + strings.Repeat("$A\n", 1000),
 		"many instances":             instances.String(),
-		"many servers": "virtual_server_group g {\n" + strings.Repeat("10.0.0.0/26 1\n", 100) + "}\nvirtual_server group g {\n" +
+		"many servers": "virtual_server_group g {\n" + strings.Repeat("10.0.0.0/26 1\n", 100) + "}\nvirtual_server group g {\nprotocol TCP\n" +
 			strings.Repeat("real_server 10.1.1.1 1 {\n}\n", 1000) + "}\n",
-		"a wide range": "virtual_server_group g {\n::/1 1\n}\nvirtual_server group g {\nreal_server 10.1.1.1 1 {\n}\n}\n",
+		"a wide range": "virtual_server_group g {\n::/1 1\n}\nvirtual_server group g {\nprotocol TCP\nreal_server 10.1.1.1 1 {\n}\n}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := plan.File{Name: "a", Data: []byte(text)}
