@@ -97,18 +97,18 @@ func (v *service) persists(n *node) {
 // firstOnly makes all but the heaviest backends ones that stand in, as the
 // scheduler fo does.
 func (v *service) firstOnly(backends []plan.Backend) {
-	if !v.failover {
+	if !v.failover || len(backends) == 0 {
 		return
 	}
-	best := 0
-	for i, r := range v.reals {
-		if r.weight.V > v.reals[best].weight.V {
-			best = i
+	best := v.reals[0]
+	for _, r := range v.reals {
+		if r.weight.V > best.weight.V {
+			best = r
 		}
 	}
-	for i := range v.reals {
-		if i != best {
-			backends[i].Backup = plan.Because(true, v.reals[i].at, "the scheduler fo has the heaviest serve")
+	for i := range backends {
+		if b := &backends[i]; b.From != best.at {
+			b.Backup = plan.Because(true, b.From, "the scheduler fo has the heaviest serve")
 		}
 	}
 }

@@ -19,7 +19,7 @@ type pair struct {
 }
 
 // compare points out where nodes contradict each other, and themselves.
-func (c *cluster) compare(names []plan.Value[string]) {
+func (c *cluster) compare() {
 	type two struct{ a, b *instance }
 	done := map[two]bool{}
 	for _, h := range c.holdings() {
@@ -27,11 +27,11 @@ func (c *cluster) compare(names []plan.Value[string]) {
 			a := h.by[0]
 			if k := (two{a.instance, b.instance}); !done[k] {
 				done[k] = true
-				p := pair{c.notes, a.instance, b.instance, [2]string{called(c.hosts[a.host], names[a.host]), called(c.hosts[b.host], names[b.host])}}
+				p := pair{c.notes, a.instance, b.instance, [2]string{c.called(a.host), c.called(b.host)}}
 				p.compare()
 			}
 		}
-		c.ranking(h, names)
+		c.ranking(h)
 		if len(h.by) < len(c.hosts) {
 			c.notes.add(plan.Changed, h.by[0].floating.at, h.addr.String(), "it does not stand in the files of all nodes; with kshalb every peer that is no witness may hold every VIP")
 		}
@@ -110,7 +110,7 @@ func (p pair) unicast() {
 
 // reaches looks for one node's address among the peers of the other.
 func (p pair) reaches(one, other *instance, name string) {
-	if !one.source.Given() || len(other.peers) == 0 {
+	if !one.source.Given() || one.source.V == other.source.V || len(other.peers) == 0 {
 		return
 	}
 	if !slices.ContainsFunc(other.peers, func(v plan.Value[netip.Addr]) bool { return v.V == one.source.V }) {
@@ -120,13 +120,13 @@ func (p pair) reaches(one, other *instance, name string) {
 }
 
 // ranking looks at the priorities of an address.
-func (c *cluster) ranking(h *held, names []plan.Value[string]) {
+func (c *cluster) ranking(h *held) {
 	by := slices.Clone(h.by)
 	slices.SortStableFunc(by, func(a, b holding) int { return b.instance.rank() - a.instance.rank() })
 	for k := 1; k < len(by); k++ {
 		a, b := by[k-1], by[k]
 		if a.instance.rank() == b.instance.rank() {
-			c.equal(a.instance, b.instance, called(c.hosts[a.host], names[a.host]), called(c.hosts[b.host], names[b.host]))
+			c.equal(a.instance, b.instance, c.called(a.host), c.called(b.host))
 		}
 	}
 	if len(by) < 2 {

@@ -158,4 +158,7 @@ func (h *host) ssl(b *node) {
 			h.tls.key = v
 		}
 	}
+	if h.tls.certificate.Given() != h.tls.key.Given() {
+		h.notes.add(plan.Fault, b.at, "SSL with one of certificate and key", "a client needs both, so neither was carried over; write both, or none")
+	}
 }

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"slices"
 	"time"
 
 	"github.com/kshalb/kshalb/internal/importer/plan"
@@ -70,6 +71,7 @@ func newHost(root *node, at plan.Source, id string, notes *notebook) *host {
 		}
 	}
 	h.unused()
+	h.tlsless()
 	return h
 }
 
@@ -78,6 +80,20 @@ func (h *host) each(root *node, r readers) {
 		if read, ok := r[n.key]; ok {
 			h.notes.braces(n)
 			read(h, n)
+		}
+	}
+}
+
+// tlsless tells of files for TLS where no check uses any.
+func (h *host) tlsless() {
+	if h.tls == (tlsFiles{}) || slices.ContainsFunc(h.servers, func(s *server) bool {
+		return slices.ContainsFunc(s.listeners, func(l plan.Listener) bool { return l.Check.Type.V == "https" })
+	}) {
+		return
+	}
+	for _, v := range []plan.Value[string]{h.tls.ca, h.tls.certificate, h.tls.key} {
+		if v.Given() {
+			h.notes.add(plan.Needless, v.From, "SSL", "no check that was carried over uses TLS")
 		}
 	}
 }

@@ -14,12 +14,14 @@ const manyFiles = "there are more than 256 files, or 16 one in another; it is le
 
 // include reads the files that a line names, in its place.
 func (s *scanner) include(l line) bool {
-	words := strings.Fields(l.text)
-	if !includes[words[0]] {
+	if !strings.HasPrefix(l.text, "include") {
+		return false
+	}
+	tokens, _ := split(l.text)
+	if !includes[tokens[0].text] {
 		return false
 	}
 	what := "include"
-	tokens, _ := split(l.text)
 	if len(tokens) != 2 || tokens[1].brace != 0 {
 		s.notes.add(plan.Fault, l.at, what, "it takes one name or pattern of files; mend it")
 		return true

@@ -55,35 +55,57 @@ func (h *host) source() plan.Value[netip.Addr] {
 	return plan.Value[netip.Addr]{}
 }
 
-// peers are the hosts, and those that they name as peers.
-func (c *cluster) peers(names []plan.Value[string]) []plan.Peer {
-	var peers []plan.Peer
-	seen := map[netip.Addr]plan.Value[netip.Addr]{}
+// addresses are the hosts' own, in their order. Of two that have the same the
+// second has none.
+func (c *cluster) addresses() []plan.Value[netip.Addr] {
+	all := make([]plan.Value[netip.Addr], len(c.hosts))
+	seen := map[netip.Addr]plan.Source{}
 	for i, h := range c.hosts {
 		a := h.source()
-		if other, twice := seen[a.V]; a.Given() && twice {
-			c.notes.add(plan.Fault, a.From, a.Why+" "+a.V.String(), "another node has the same, see "+other.From.String()+"; each needs its own")
-			a = plan.Value[netip.Addr]{}
+		if !a.Given() {
+			continue
 		}
-		if a.Given() {
-			seen[a.V] = a
+		if other, twice := seen[a.V]; twice {
+			c.notes.add(plan.Fault, a.From, a.Why+" "+a.V.String(), "another node has the same, see "+other.String()+"; each needs its own")
+			continue
 		}
-		if a.Given() || names[i].Given() {
-			peers = append(peers, plan.Peer{Name: names[i], Address: a})
+		seen[a.V] = a.From
+		all[i] = a
+	}
+	return all
+}
+
+// peers are the hosts, and those that they name as peers.
+func (c *cluster) peers() []plan.Peer {
+	var peers []plan.Peer
+	seen := map[netip.Addr]bool{}
+	for i := range c.hosts {
+		if c.named[i].Given() || c.own[i].Given() {
+			peers = append(peers, plan.Peer{Name: c.named[i], Address: c.own[i]})
+			seen[c.own[i].V] = true
 		}
 	}
 	for _, h := range c.hosts {
-		for _, i := range h.instances {
+		for k, i := range h.instances {
 			for _, a := range i.peers {
-				if _, known := seen[a.V]; !known {
-					seen[a.V] = a
+				if !seen[a.V] {
+					seen[a.V] = true
 					peers = append(peers, plan.Peer{Address: a})
+					c.another(h, k, a)
 				}
 			}
 		}
 	}
 	c.count(peers)
 	return peers
+}
+
+// another tells of a peer of a later instance that those before have not.
+func (c *cluster) another(h *host, k int, a plan.Value[netip.Addr]) {
+	if k > 0 && len(h.instances[0].peers) > 0 {
+		c.notes.add(plan.Changed, a.From, "unicast_peer "+a.V.String(), "the first vrrp_instance has not this peer; with kshalb all peers may hold all VIPs, so take it away"+
+			" where it must not, or make it a witness")
+	}
 }
 
 // count looks at how many voters there are.
@@ -108,14 +130,15 @@ func (c *cluster) count(peers []plan.Peer) {
 }
 
 // called is how notes call a host, fit to be quoted.
-func called(h *host, name plan.Value[string]) string {
+func (c *cluster) called(k int) string {
+	h := c.hosts[k]
 	switch {
-	case name.Given():
-		return name.V
+	case c.named[k].Given():
+		return c.named[k].V
 	case h.id != "":
 		return label(h.id)
-	case h.source().Given():
-		return h.source().V.String()
+	case c.own[k].Given():
+		return c.own[k].V.String()
 	}
 	return "the node of " + label(h.at.File)
 }

@@ -26,7 +26,7 @@ func (i *instance) rankAt() plan.Source {
 
 // priorities are those of the nodes that can be named. Of one node alone a number
 // says nothing, unless it is to be the first.
-func (c *cluster) priorities(a *held, names []plan.Value[string]) []plan.Priority {
+func (c *cluster) priorities(a *held) []plan.Priority {
 	if len(c.hosts) == 1 && !a.by[0].instance.master {
 		i := a.by[0].instance
 		c.notes.add(plan.Changed, i.rankAt(), fmt.Sprintf("priority %d", i.rank()), "the others' priorities are not known, and theirs would be 0 here, so it was left out;"+
@@ -35,7 +35,7 @@ func (c *cluster) priorities(a *held, names []plan.Value[string]) []plan.Priorit
 	}
 	var all []plan.Priority
 	for _, b := range a.by {
-		if p, ok := c.priority(b, names[b.host]); ok {
+		if p, ok := c.priority(b); ok {
 			all = append(all, p)
 		}
 	}
@@ -46,7 +46,7 @@ func (c *cluster) priorities(a *held, names []plan.Value[string]) []plan.Priorit
 	return all
 }
 
-func (c *cluster) priority(b holding, name plan.Value[string]) (plan.Priority, bool) {
+func (c *cluster) priority(b holding) (plan.Priority, bool) {
 	i := b.instance
 	v := plan.Because(i.rank(), i.rankAt(), "")
 	if !i.priority.Given() {
@@ -55,7 +55,7 @@ func (c *cluster) priority(b holding, name plan.Value[string]) (plan.Priority, b
 	if v.V == 255 {
 		c.notes.add(plan.Changed, i.rankAt(), "priority 255", "to keepalived the node owns the address for good and takes it at once; to kshalb it is a high priority, no more")
 	}
-	source := c.hosts[b.host].source()
+	name, source := c.named[b.host], c.own[b.host]
 	switch {
 	case name.Given():
 		return plan.Priority{Peer: name.V, Priority: v}, true

@@ -127,6 +127,9 @@ func (p *probe) check(h *host) plan.Check {
 	c := plan.Check{Type: p.kind}
 	p.pace.set(h, &c)
 	if p.kind.V == "tcp" {
+		if p.host.Given() {
+			h.notes.add(plan.Needless, p.host.From, "virtualhost", "the check only connects")
+		}
 		return c
 	}
 	c.Path, c.Expect, c.Host = p.path, p.expect, p.host

@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"errors"
+	"net/netip"
 
 	"github.com/kshalb/kshalb/internal/importer/plan"
 )
@@ -39,6 +40,9 @@ type cluster struct {
 	notes *notebook
 	hosts []*host // those with instances
 	rest  []*host // those without
+
+	named []plan.Value[string]     // what the hosts are called
+	own   []plan.Value[netip.Addr] // and their addresses
 }
 
 // read reads every file that no other one includes. Which those are shows in a
@@ -88,11 +92,11 @@ func (c *cluster) node(f plan.File, id string) error {
 
 // plan joins the nodes.
 func (c *cluster) plan() plan.Plan {
-	names := c.names()
-	p := plan.Plan{Peers: c.peers(names)}
-	p.VIPs = c.vips(names)
+	c.named, c.own = c.names(), c.addresses()
+	p := plan.Plan{Peers: c.peers()}
+	p.VIPs = c.vips()
 	p.Listeners = c.listeners()
-	c.compare(names)
+	c.compare()
 	c.missing(p)
 	p.Notes = c.notes.notes()
 	p.Steps = c.steps(p)

@@ -91,6 +91,33 @@ func (v *service) weight(r *real, n *node) {
 	}
 }
 
+// backends are the real servers and the sorry server, each once.
+func (v *service) backends(p place) []plan.Backend {
+	var all []plan.Backend
+	for _, r := range v.reals {
+		all = v.once(all, v.backend(r, p))
+	}
+	v.firstOnly(all)
+	if v.sorry == nil {
+		return all
+	}
+	b := v.backend(v.sorry, p)
+	if len(all) > 0 {
+		b.Backup = plan.Because(true, v.sorry.at, "sorry_server")
+	}
+	return v.once(all, b)
+}
+
+func (v *service) once(all []plan.Backend, b plan.Backend) []plan.Backend {
+	for _, other := range all {
+		if other.Host == b.Host && other.Port == b.Port {
+			v.host.notes.add(plan.Fault, b.From, "a second backend "+b.Host, "the same address and port stand in "+other.From.String()+", which was taken; take one away")
+			return all
+		}
+	}
+	return append(all, b)
+}
+
 // backend is what a real server becomes.
 func (v *service) backend(r *real, p place) plan.Backend {
 	b := plan.Backend{Host: r.addr.String(), Port: r.port, From: r.at}

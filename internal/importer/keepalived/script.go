@@ -28,7 +28,7 @@ type script struct {
 }
 
 // proxies are programs in whose place kshalb stands.
-var proxies = []string{"haproxy", "nginx", "envoy", "traefik", "ha_proxy", "gobetween", "ipvs", "lvs"}
+var proxies = []string{"haproxy", "nginx", "envoy", "traefik", "ha_proxy", "gobetween", "ipvs", "lvs", "_lb", "-lb", "balancer"}
 
 // subjectOf guesses from a command, of which nothing is kept.
 func subjectOf(text string) subject {

@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kshalb/kshalb/internal/importer/plan"
 )
@@ -60,8 +61,7 @@ var services = map[string]func(*service, *node){
 // virtualServer reads virtual_server.
 func (h *host) virtualServer(b *node) {
 	places := h.places(b)
-	if udp := b.protocol(); udp != "" {
-		h.notes.add(plan.Lost, b.at, "virtual_server with protocol "+udp, whyUDP)
+	if !h.overTCP(b) {
 		return
 	}
 	v := &service{host: h, at: b.at}
@@ -122,14 +122,41 @@ func (v *service) server(n *node) {
 	}
 }
 
-// protocol is UDP or SCTP; "" is TCP.
-func (n *node) protocol() string {
+// overTCP tells whether a virtual server is for TCP. Without a protocol keepalived
+// 2.2.7 takes UDP; where its checks speak TCP, that is what was meant.
+func (h *host) overTCP(b *node) bool {
+	protocol := b.find("protocol")
+	switch {
+	case protocol == nil && b.probesTCP():
+		h.notes.add(plan.Fault, b.at, "virtual_server without protocol", "keepalived takes UDP then, but its checks speak TCP, so it was carried over for TCP; write protocol TCP")
+		return true
+	case protocol == nil:
+		h.notes.add(plan.Lost, b.at, "virtual_server without protocol", "keepalived takes UDP then, and kshalb carries TCP only; if TCP was meant, write protocol TCP and read the file again")
+		return false
+	case protocol.arg(0) == "UDP" || protocol.arg(0) == "SCTP":
+		h.notes.add(plan.Lost, b.at, "virtual_server with protocol "+protocol.arg(0), whyUDP)
+		return false
+	}
+	return true
+}
+
+// find is the last statement with a keyword in a block.
+func (n *node) find(key string) (found *node) {
 	for _, k := range n.kids {
-		if p := k.arg(0); k.key == "protocol" && (p == "UDP" || p == "SCTP") {
-			return p
+		if k.key == key {
+			found = k
 		}
 	}
-	return ""
+	return found
+}
+
+// probesTCP looks for a check of a real server that speaks TCP.
+func (n *node) probesTCP() bool {
+	return slices.ContainsFunc(n.kids, func(r *node) bool {
+		return r.key == "real_server" && slices.ContainsFunc(r.kids, func(c *node) bool {
+			return c.key == "SSL_GET" || c.key == "HTTP_GET" || c.key == "TCP_CHECK" || c.key == "SMTP_CHECK"
+		})
+	})
 }
 
 // speaks refuses what is no protocol; UDP and SCTP never come here.
@@ -164,19 +191,14 @@ func (v *service) listener(p place, check plan.Check) plan.Listener {
 			HalfClosed: bounded(v.host.fin, maxIdle),
 		},
 	}
-	inhibited := len(v.reals) > 0
-	for _, r := range v.reals {
-		l.Backends = append(l.Backends, v.backend(r, p))
-		inhibited = inhibited && r.inhibit
-	}
-	if inhibited {
-		l.OnDown = plan.Because("keep", v.reals[0].at, "inhibit_on_failure keeps the connections that are")
-	}
-	if v.sorry != nil {
-		b := v.backend(v.sorry, p)
-		b.Backup = plan.Because(true, v.sorry.at, "sorry_server")
-		l.Backends = append(l.Backends, b)
-	}
-	v.firstOnly(l.Backends)
+	l.Backends, l.OnDown = v.backends(p), v.onDown()
 	return l
+}
+
+// onDown keeps connections where all real servers have it so.
+func (v *service) onDown() plan.Value[string] {
+	if len(v.reals) == 0 || slices.ContainsFunc(v.reals, func(r *real) bool { return !r.inhibit }) {
+		return plan.Value[string]{}
+	}
+	return plan.Because("keep", v.reals[0].at, "inhibit_on_failure keeps the connections that are")
 }

@@ -62,15 +62,21 @@ func wordIn(text string, i int) (word string, n int, closed bool) {
 // foreign is the length of something in braces that is none of keepalived's blocks:
 // ${NAME}, or what a template has, {{ }} and {% %}.
 func foreign(text string) int {
-	for open, end := range map[string]string{"${": "}", "{{": "}}", "{%": "%}"} {
-		if strings.HasPrefix(text, open) {
-			if n := strings.Index(text[2:], end); n > 0 || n == 0 && open != "{{" {
-				return 2 + n + len(end)
-			}
-		}
+	if len(text) < 2 {
+		return 0
 	}
-	return 0
+	end, ok := closers[text[:2]]
+	if !ok {
+		return 0
+	}
+	n := strings.Index(text[2:], end)
+	if n < 0 {
+		return 0
+	}
+	return 2 + n + len(end)
 }
+
+var closers = map[string]string{"${": "}", "{{": "}}", "{%": "%}"}
 
 // unescape takes backslashes off. Of what they may stand for, only themselves and
 // quotes matter in a configuration that is read and not run.

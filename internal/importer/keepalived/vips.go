@@ -57,7 +57,7 @@ func (c *cluster) hold(a *held, next holding) {
 }
 
 // vips are the plan's.
-func (c *cluster) vips(names []plan.Value[string]) []plan.VIP {
+func (c *cluster) vips() []plan.VIP {
 	all := c.holdings()
 	if len(all) > maxVIPs {
 		c.notes.add(plan.Lost, all[maxVIPs].by[0].floating.at, fmt.Sprintf("%d addresses", len(all)), "kshalb has up to 64 VIPs; the rest was left out. Route a prefix to one of them, or run a second cluster")
@@ -71,7 +71,7 @@ func (c *cluster) vips(names []plan.Value[string]) []plan.VIP {
 			Name:       a.name,
 			Address:    plan.Of(a.addr, f.at),
 			Interface:  c.interfaceOf(a),
-			Priorities: c.priorities(a, names),
+			Priorities: c.priorities(a),
 			Preempt:    c.preempt(a),
 			Refresh:    c.refresh(a),
 		})
