@@ -2,6 +2,7 @@ package ansible
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 
@@ -142,9 +143,7 @@ func (r *reader) hostLine(in string, at plan.Source, text string) (logins []stri
 			h = &host{name: name, at: at, vars: make(map[string]plan.Value[string])}
 			r.inventory.hosts[name] = h
 		}
-		for key, v := range vars {
-			h.vars[key] = v
-		}
+		maps.Copy(h.vars, vars)
 		g.hosts = append(g.hosts, name)
 	}
 	return logins

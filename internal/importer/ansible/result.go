@@ -129,12 +129,10 @@ func (r *reader) steps() {
 	if file == "" {
 		file = "conf/vars.yml (conf/common.yaml since 2.1)"
 	}
-	for _, step := range []string{
+	r.p.Steps = append(r.p.Steps,
 		fmt.Sprintf("In %s have loadbalancer_apiserver: not commented out, and under it, indented by two blanks, address: %s and port: %d.", file, vip, port),
 		"For a new cluster: have kshalb run on every master before the installer is started, with its configuration and key in /etc/kshalb; until API servers run their state is down, which is in order, and clients are refused at once.",
 		fmt.Sprintf("See that nothing else answers for %s, and that the firewall lets clients to port %d; kshalb doctor looks.", vip, port),
 		fmt.Sprintf("The installer writes %s %s into /etc/hosts of the nodes; have it wherever kubectl calls the cluster by that name.", vip, r.p.Domain.V),
-	} {
-		r.p.Steps = append(r.p.Steps, step)
-	}
+	)
 }
