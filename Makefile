@@ -39,6 +39,10 @@ test: need-go ## every test that needs nothing but this machine
 e2e: need-go ## client-go through the VIP in front of three real kube-apiservers (builds them once)
 	test/e2e/run
 
+.PHONY: monitoring
+monitoring: need-go ## alert rules, dashboard and metrics against a real Prometheus (gets Debian's, installs nothing)
+	test/monitoring/run $(GOTESTFLAGS)
+
 .PHONY: bench
 bench: build ## the relay beside HAProxy, nginx and the kernel alone (BENCHFLAGS='-rounds 1 -only bulk-1'; 12 minutes)
 	$(GO) run ./bench/relay $(BENCHFLAGS)

@@ -59,6 +59,7 @@ type Options struct {
 	PortConflict string // default auto
 	Rebalance    string // default {}: not at all
 	Balance      string // default roundrobin
+	HTTP         string // default on loopback alone; port 9446 has to be there
 }
 
 // New adds the hosts to a lab and writes the configuration of each master. No
