@@ -113,6 +113,7 @@ type child struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	lines chan string
+	last  time.Time // when it said that it lives
 	ended chan error
 }
 
@@ -154,7 +155,6 @@ func bear(t *testing.T, what string, hardened bool) *child {
 func (c *child) until(begin string) (rest string, still time.Duration) {
 	c.Helper()
 	late := time.After(20 * time.Second)
-	var last time.Time
 	for {
 		select {
 		case line, ok := <-c.lines:
@@ -162,10 +162,10 @@ func (c *child) until(begin string) (rest string, still time.Duration) {
 				us, err := strconv.ParseInt(text, 10, 64)
 				must(c.T, err)
 				now := time.UnixMicro(us)
-				if !last.IsZero() {
-					still = max(still, now.Sub(last))
+				if !c.last.IsZero() {
+					still = max(still, now.Sub(c.last))
 				}
-				last = now
+				c.last = now
 			}
 			if rest, is := strings.CutPrefix(line, begin); is {
 				return rest, still
