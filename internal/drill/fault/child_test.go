@@ -120,6 +120,12 @@ type child struct {
 // bear starts a child, and waits until it lives.
 func bear(t *testing.T, what string, hardened bool) *child {
 	t.Helper()
+	return bearIn(t, func(start func() error) error { return start() }, what, hardened)
+}
+
+// bearIn has the child started by a func.
+func bearIn(t *testing.T, in func(start func() error) error, what string, hardened bool) *child {
+	t.Helper()
 	c := &child{T: t, cmd: exec.Command("/proc/self/exe"), lines: make(chan string, 1<<16), ended: make(chan error, 1)}
 	c.cmd.Env = append(os.Environ(), childKey+"="+what, "GORACE=atexit_sleep_ms=0") // else the helper holds it a second longer
 	c.cmd.Stderr = os.Stderr
@@ -128,12 +134,12 @@ func bear(t *testing.T, what string, hardened bool) *child {
 		c.cmd.Env = append(c.cmd.Env, hardenedKey+"=1")
 		c.cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID | syscall.CLONE_NEWNS
 	}
-	in, err := c.cmd.StdinPipe()
+	stdin, err := c.cmd.StdinPipe()
 	must(t, err)
 	out, err := c.cmd.StdoutPipe()
 	must(t, err)
-	must(t, c.cmd.Start())
-	c.in = in
+	must(t, in(c.cmd.Start))
+	c.in = stdin
 	go func() {
 		for s := bufio.NewScanner(out); s.Scan(); {
 			c.lines <- s.Text()

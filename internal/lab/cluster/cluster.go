@@ -59,6 +59,7 @@ type Options struct {
 	PortConflict string // default auto
 	Rebalance    string // default {}: not at all
 	Balance      string // default roundrobin
+	Supervised   bool   // the caller starts kshalb again when a drill has killed it
 }
 
 // New adds the hosts to a lab and writes the configuration of each master. No

@@ -81,10 +81,11 @@ func (m *Master) writeConfig() error {
 
 // Start starts kshalb, which must not run.
 func (m *Master) Start() error {
-	p, err := m.Host.Start(lab.Spec{
-		Name: "kshalb", Path: m.cluster.binary,
-		Args: []string{"run", "--config", m.ConfigFile(), "--node", m.Name(), "--state", filepath.Join(m.Dir(), "state")},
-	})
+	args := []string{"run", "--config", m.ConfigFile(), "--node", m.Name(), "--state", filepath.Join(m.Dir(), "state")}
+	if m.cluster.options.Supervised {
+		args = append(args, "--supervised")
+	}
+	p, err := m.Host.Start(lab.Spec{Name: "kshalb", Path: m.cluster.binary, Args: args})
 	if err != nil {
 		return err
 	}
