@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"syscall"
@@ -20,8 +21,8 @@ func TestKill(t *testing.T) {
 			c.begin()
 			for range c.lines {
 			}
-			exit, is := (<-c.ended).(*exec.ExitError)
-			if !is {
+			exit, failed := errors.AsType[*exec.ExitError](<-c.ended)
+			if !failed {
 				t.Fatal("it ended as if all was well")
 			}
 			s := exit.Sys().(syscall.WaitStatus)

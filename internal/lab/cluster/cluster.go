@@ -59,6 +59,7 @@ type Options struct {
 	PortConflict string // default auto
 	Rebalance    string // default {}: not at all
 	Balance      string // default roundrobin
+	Insecure     bool   // gossip has no key
 	Supervised   bool   // the caller starts kshalb again when a drill has killed it
 }
 

@@ -37,7 +37,7 @@ cluster:
 {{- range .Masters}}
   - {name: {{.Name}}, address: "{{.Addr}}"}
 {{- end}}
-  gossip: {keyFile: {{.KeyFile}}}
+  gossip: {{if .Options.Insecure}}{insecure: true}{{else}}{keyFile: {{.KeyFile}}}{{end}}
 election: {{or .Options.Election "{}"}}
 vips: {{or .Options.VIPs (printf "[{name: apiserver, address: '%s'}]" .VIP)}}
 listeners:
