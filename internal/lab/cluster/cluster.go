@@ -60,6 +60,8 @@ type Options struct {
 	Rebalance    string // default {}: not at all
 	Balance      string // default roundrobin
 	HTTP         string // default on loopback alone; port 9446 has to be there
+	Insecure     bool   // gossip has no key
+	Supervised   bool   // the caller starts kshalb again when a drill has killed it
 }
 
 // New adds the hosts to a lab and writes the configuration of each master. No
