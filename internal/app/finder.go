@@ -43,10 +43,11 @@ func (f *finder) load() {
 	f.began = time.Now()
 	f.prepare()
 	f.lists = f.memory.Load()
+	named := f.known()
 	for _, s := range f.services {
 		s.retarget(func(t *targets) {
 			t.guests = f.lists[discovery.PeersOf(s.cfg.Name)]
-			t.named = f.known()
+			t.named = named
 		})
 	}
 }
