@@ -19,42 +19,37 @@ const PodName = "static-pod.yaml"
 
 // Kit are the files for a cluster whose masters have the configuration cfg, at path on
 // each host: the masters' pod, that of witnesses if there are some, and what workers
-// need. Without an image there are no pods.
+// need. Without an image there are no pods. With [ErrNoWorker] the others are returned.
 func Kit(cfg *config.Config, path, image string) ([]Text, error) {
+	var texts []Text
+	pod := func(folder string, role Role, cfg *config.Config) error {
+		if image == "" {
+			return nil
+		}
+		data, err := Pod(cfg, Options{Role: role, Image: image, Path: path})
+		texts = append(texts, Text{folder + PodName, 0o600, data})
+		return err
+	}
+	if err := pod("", Master, cfg); err != nil {
+		return nil, err
+	}
+	if hasWitness(cfg) {
+		if err := pod("witness/", Witness, cfg); err != nil {
+			return nil, err
+		}
+	}
 	w, err := WorkerOf(cfg, "")
 	if err != nil {
-		return nil, err
+		return texts, err
 	}
 	worker, err := w.Config()
 	if err != nil {
 		return nil, err
 	}
+	texts = append(texts, Text{"node/kshalb.yaml", 0o644, worker})
 	workerConfig, err := config.Parse("node/kshalb.yaml", worker)
 	if err != nil {
 		return nil, fmt.Errorf("read the worker's configuration: %w", err)
 	}
-	texts := []Text{{"node/kshalb.yaml", 0o644, worker}}
-	if image == "" {
-		return texts, nil
-	}
-	for _, p := range []struct {
-		name string
-		role Role
-		cfg  *config.Config
-		want bool
-	}{
-		{PodName, Master, cfg, true},
-		{"witness/" + PodName, Witness, cfg, hasWitness(cfg)},
-		{"node/" + PodName, Node, workerConfig, true},
-	} {
-		if !p.want {
-			continue
-		}
-		data, err := Pod(p.cfg, Options{Role: p.role, Image: image, Path: path})
-		if err != nil {
-			return nil, err
-		}
-		texts = append(texts, Text{p.name, 0o600, data})
-	}
-	return texts, nil
+	return texts, pod("node/", Node, workerConfig)
 }

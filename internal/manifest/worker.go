@@ -95,8 +95,8 @@ func Names(names []string, port int) (all []plan.Backend) {
 	return all
 }
 
-// errNobody says that a configuration is not that of masters.
-var errNobody = errors.New("it has no listener of a VIP; tell the masters with --masters")
+// ErrNoWorker says that a configuration is not one of which a worker's can be made.
+var ErrNoWorker = errors.New("it has no listener of a VIP; tell the masters with --masters")
 
 // WorkerOf is the worker of a cluster whose masters have the configuration cfg. listener
 // is which of its listeners workers need; "" is the first one whose backends are the
@@ -134,7 +134,7 @@ func choose(cfg *config.Config, name string) (config.Listener, error) {
 	case len(names) > 0:
 		return config.Listener{}, fmt.Errorf("there is no listener %q of a VIP; those that there are: %q", name, names)
 	}
-	return config.Listener{}, errNobody
+	return config.Listener{}, ErrNoWorker
 }
 
 // Port is where the masters' API servers listen.
