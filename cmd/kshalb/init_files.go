@@ -33,7 +33,7 @@ func (f initFlags) kit(p *plan.Plan, text []byte) ([]manifest.Text, error) {
 	return kit, err
 }
 
-// files are all that is to be written, the masters' pod last: a kubelet that finds it
+// files are all that is to be written, the configuration first and the masters' pod last: a kubelet that finds it
 // finds the rest, too.
 func (f initFlags) files(text []byte, kit []manifest.Text, kubelet string) []setup.File {
 	folder := f.out
@@ -64,12 +64,11 @@ func (f initFlags) files(text []byte, kit []manifest.Text, kubelet string) []set
 // preview prints what would be written: the configuration alone on out, all else
 // on rest.
 func (f initFlags) preview(out, rest io.Writer, files []setup.File) error {
-	for _, file := range files {
+	for i, file := range files {
 		switch {
 		case file.Keep:
-			fmt.Fprintf(rest, "==> %s: a new key, unless there is one <==\n", file.Path)
-			continue
-		case filepath.Base(file.Path) == "kshalb.yaml" && filepath.Dir(file.Path) == filepath.Dir(files[0].Path):
+			fmt.Fprintf(rest, "\n==> %s: a new key, unless there is one <==\n", file.Path)
+		case i == 0:
 			fmt.Fprintf(rest, "==> %s <==\n", file.Path)
 			if _, err := out.Write(file.Data); err != nil {
 				return err

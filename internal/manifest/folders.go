@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/state"
@@ -39,7 +40,10 @@ func (p pod) folders() ([]folder, error) {
 	}
 	all = distinct(all)
 	for _, f := range all {
-		if strings.Count(f.Path, "/") < 2 {
+		if strings.ContainsFunc(f.Path+strings.Join(f.Why, ""), unicode.IsControl) {
+			return nil, fmt.Errorf("%s: the path %q has a control character; write another", p.cfg.File, f.Path)
+		}
+		if strings.Count(strings.TrimSuffix(f.Path, "/"), "/") < 2 {
 			return nil, fmt.Errorf("%s: a file that kshalb needs is in %s itself, and the pod would get all of that; put it into a folder of its own, such as /etc/kshalb", p.cfg.File, f.Path)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -66,6 +67,8 @@ func (o Options) fit(cfg *config.Config) error {
 	switch {
 	case !imageName.MatchString(o.Image):
 		return fmt.Errorf("image %q is no image's name; write one like kshalb/kshalb:v1.0.0", o.Image)
+	case !filepath.IsAbs(o.Path):
+		return fmt.Errorf("path %q of the configuration is not absolute; write one like /etc/kshalb/kshalb.yaml", o.Path)
 	case o.Role == Node && voters:
 		return fmt.Errorf("%s has VIPs, so it is no worker's configuration", cfg.File)
 	case o.Role == Witness && !voters:
