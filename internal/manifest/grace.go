@@ -2,6 +2,8 @@ package manifest
 
 import (
 	"time"
+
+	"github.com/kshalb/kshalb/internal/config"
 )
 
 const (
@@ -23,17 +25,21 @@ func (p pod) Drain() (longest time.Duration) {
 	return longest
 }
 
-// Grace is how many seconds a stop may take at most: parts end one after the other,
-// each within its time (internal/app/lifecycle.go). A test there adds them up.
-func (p pod) Grace() int64 {
+// Grace is how long a stop may take on a host of a role: parts end one after the other,
+// each within its time (internal/app/lifecycle.go; a test there adds them up).
+func Grace(cfg *config.Config, role Role) time.Duration {
+	p := pod{Options: Options{Role: role}, cfg: cfg}
 	all := p.Drain() + soManyParts*eachPart
 	for _, l := range p.listeners() {
 		all += l.Check.Timeout + eachPart
 	}
 	if p.Votes() {
-		lifetime := p.cfg.Election.Lease + time.Second // of the address, in whole seconds
+		lifetime := cfg.Election.Lease + time.Second // of the address, in whole seconds
 		all += withElection*eachPart + lifetime
-		all += time.Duration(len(p.cfg.VIPs)) * (2*eachPart + lifetime)
+		all += time.Duration(len(cfg.VIPs)) * (2*eachPart + lifetime)
 	}
-	return int64((all + steps - 1) / steps * steps / time.Second)
+	return (all + steps - 1) / steps * steps
 }
+
+// Grace is that of the pod, in seconds.
+func (p pod) Grace() int64 { return int64(Grace(p.cfg, p.Role) / time.Second) }
