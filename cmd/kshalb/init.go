@@ -100,15 +100,18 @@ func (f initFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	kit, err := f.kit(&p, text)
-	if err != nil {
-		return err
-	}
 	kubelet := ""
 	if f.install && len(args) == 0 {
 		if kubelet, err = setup.PodFolder(""); err != nil {
 			return err
 		}
+	}
+	if kubelet != "" { // then no step has to come before
+		p.Steps = []string{othersStep}
+	}
+	kit, err := f.kit(&p, text)
+	if err != nil {
+		return err
 	}
 	written := f.files(text, kit, kubelet)
 	if f.dryRun {
@@ -118,6 +121,9 @@ func (f initFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	return f.write(cmd.OutOrStdout(), p, written)
 }
+
+// othersStep is what is left to do when this host, of a cluster that runs, has all.
+const othersStep = "Have the same files on the other masters, one after the other; gossip.key has to be the one of this host."
 
 // asks reports whether nothing was told, and a person is there to be asked.
 func (f initFlags) asks(cmd *cobra.Command, args []string) bool {
