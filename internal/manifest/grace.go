@@ -11,7 +11,7 @@ const (
 	// knows of, most of it for nothing but a processor.
 	eachPart = 2 * time.Second
 	// soManyParts end on every host, with or without an election.
-	soManyParts, withElection = 5, 5
+	soManyParts, withElection = 6, 5
 	// steps is what the whole is rounded up to: it is for people, too.
 	steps = 10 * time.Second
 )
