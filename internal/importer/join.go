@@ -60,6 +60,9 @@ func join(plans []plan.Plan) (plan.Plan, error) {
 	place(&j, listeners)
 	complete(&j)
 	j.Notes = plan.Sort(j.Notes)
+	if len(j.Steps) == 0 {
+		j.Steps = append(plan.NewCluster("the installer", ""), plan.RunningCluster())
+	}
 	return j, nil
 }
 
