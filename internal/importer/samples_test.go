@@ -22,7 +22,7 @@ var kindOfFolder = map[string]string{
 func TestEverySample(t *testing.T) {
 	for folder, kind := range kindOfFolder {
 		dirs, err := filepath.Glob(folder + "/testdata/*/want.txt")
-		if err != nil || len(dirs) < 6 {
+		if err != nil || len(dirs) < 10 {
 			t.Fatalf("%s has %d samples: %v", folder, len(dirs), err)
 		}
 		for _, want := range dirs {

@@ -3,8 +3,9 @@ package kubeadm
 import (
 	"fmt"
 	"net"
-	"path"
 	"strconv"
+
+	"github.com/kshalb/kshalb/internal/importer/plan"
 )
 
 // steps tells what is to be done so that kubeadm and the cluster use kshalb's VIP.
@@ -30,7 +31,7 @@ func (r *reader) steps() {
 	if r.manifests == "" {
 		r.manifests = "/etc/kubernetes/manifests"
 	}
-	r.step("For a new cluster: have kshalb's configuration, key and static pod (%s) on the first master before kubeadm init, with cluster.bootstrap naming it: kubeadm init calls the endpoint when there is no majority yet. On the other masters have them before kubeadm join; with Kubernetes before 1.23 after it, as its kubeadm join refuses a folder that is not empty.", path.Join(r.manifests, "kshalb.yaml"))
+	r.p.Steps = append(r.p.Steps, plan.NewCluster("`kubeadm init`", r.manifests, r.p.Bootstrap.Given())...)
 	r.step("For a cluster that runs: whatever answers for %s now has to let go of it before kshalb starts; kshalb leaves an address to whoever answers for it.", vip)
 }
 
