@@ -43,6 +43,7 @@ func join(plans []plan.Plan) (plan.Plan, error) {
 	moved := joinVIPs(&j, plans)
 	listeners := joinListeners(plans, moved)
 	j.Peers = peers(&j, plans, listeners)
+	dropOwn(&j, plans[0].VIPs)
 	if len(j.VIPs) == 0 {
 		adoptVIP(&j, listeners)
 	}
@@ -140,6 +141,18 @@ func adoptVIP(j *plan.Plan, listeners []plan.Listener) {
 	}
 }
 
+// dropOwn leaves out VIPs that are a master's own address, unless they were told by
+// hand, where whoever told them is told.
+func dropOwn(j *plan.Plan, byHand []plan.VIP) {
+	j.VIPs = slices.DeleteFunc(j.VIPs, func(v plan.VIP) bool {
+		own := isPeer(j.Peers, v.Address.V) && !hasVIP(byHand, v.Address.V)
+		if own {
+			j.Note(plan.Fault, v.Address.From, "floating address "+v.Address.V.String(), "it is a master's own address, which goes down with it; choose a free one of the same network")
+		}
+		return own
+	})
+}
+
 func isPeer(peers []plan.Peer, a netip.Addr) bool {
 	return slices.ContainsFunc(peers, func(p plan.Peer) bool { return p.Address.V == a })
 }
@@ -218,6 +231,10 @@ func complete(j *plan.Plan) {
 		peersAsBackends(j, l)
 		if len(l.Backends) == 0 && !l.PeersPort.Given() {
 			l.PeersPort = plan.Because(defaultPort, l.Port.From, "no server is told: the masters' API servers")
+		}
+		if l.PeersPort.Given() && l.SourceAddress.V == "client" {
+			j.Note(plan.Lost, l.SourceAddress.From, "the client's address towards servers", "the servers are the masters, which would answer clients directly; they see the node's address")
+			l.SourceAddress = plan.Value[string]{}
 		}
 		l.Name = plan.Because(unique(taken, nameOf(l.Name.V, "apiserver")), or(l.Name.From, l.Port.From), l.Name.Why)
 	}
