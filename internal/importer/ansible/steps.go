@@ -9,7 +9,7 @@ import (
 // steps tells what is to be done so that the installer and the cluster use
 // kshalb's VIP.
 func (r *reader) steps() {
-	vip, port := "VIP", r.p.Listeners[0].Port.V
+	vip, port := plan.SomeVIP, r.p.Listeners[0].Port.V
 	if len(r.p.VIPs) > 0 {
 		vip = r.p.VIPs[0].Address.V.String()
 	}

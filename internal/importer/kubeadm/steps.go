@@ -10,7 +10,7 @@ import (
 
 // steps tells what is to be done so that kubeadm and the cluster use kshalb's VIP.
 func (r *reader) steps() {
-	vip, host := "VIP", "VIP"
+	vip, host := plan.SomeVIP, plan.SomeVIP
 	if len(r.p.VIPs) > 0 {
 		vip = r.p.VIPs[0].Address.V.String()
 		host = vip

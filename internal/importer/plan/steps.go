@@ -2,6 +2,10 @@ package plan
 
 import "fmt"
 
+// SomeVIP stands in steps in place of an address that the file does not tell. Whoever
+// knows it puts it there.
+const SomeVIP = "<VIP>"
+
 // NewCluster is how kshalb comes to a cluster that a command makes, as the guide
 // and deploy/static-pods have it: manifests is kubelet's folder of static pods, and
 // bootstrap whether the configuration names a first master.
