@@ -11,7 +11,7 @@ const usualManifests = "/etc/kubernetes/manifests"
 
 // steps tells what is to be done so that KubeKey and the cluster use kshalb's VIP.
 func (r *reader) steps() {
-	vip := "VIP"
+	vip := plan.SomeVIP
 	if len(r.p.VIPs) > 0 {
 		vip = r.p.VIPs[0].Address.V.String()
 	}
@@ -21,7 +21,7 @@ func (r *reader) steps() {
 		manifests = usualManifests
 	}
 	r.step("%s", r.setting(vip, port))
-	r.p.Steps = append(r.p.Steps, plan.NewCluster("`kk create cluster`", manifests)...)
+	r.p.Steps = append(r.p.Steps, plan.NewCluster("`kk create cluster`", manifests, r.p.Bootstrap.Given())...)
 	switch r.end.balancer {
 	case "haproxy":
 		r.leaveHAProxy(manifests)
