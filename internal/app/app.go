@@ -19,6 +19,8 @@ import (
 	"github.com/kshalb/kshalb/internal/admin"
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/drill/fault"
+	"github.com/kshalb/kshalb/internal/history"
+	"github.com/kshalb/kshalb/internal/journal"
 	"github.com/kshalb/kshalb/internal/orders"
 	"github.com/kshalb/kshalb/internal/state"
 	"github.com/kshalb/kshalb/pkg/election"
@@ -53,6 +55,7 @@ type App struct {
 	answers  undo       // what keeps backends' answers to clients' addresses here
 	stopping atomic.Bool
 	reloads  reloads
+	history  *history.History
 }
 
 // metrics are those of the packages, all on one registry.
@@ -76,6 +79,8 @@ type Options struct {
 	Load   func() (*config.Config, error) // reads the configuration again; nil can't
 	Hangup <-chan os.Signal               // asks for a reload, besides the admin socket
 	Level  *slog.LevelVar                 // of the log; nil can't be changed
+
+	Journal *journal.Journal // of what the log has said last; nil: nobody remembers
 }
 
 // New builds a kshalb for cfg; it opens and starts nothing.
@@ -88,6 +93,7 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 		registry: prometheus.NewRegistry(), loops: proxy.NewLoops(opts.Loops), hardware: newHardware(),
 	}
 	a.reloads.inForce.Store(cfg)
+	a.history = history.New(a.listeners)
 	var err error
 	if a.orders, err = orders.Open(state.Folder(opts.State)); err != nil {
 		return nil, err
@@ -239,7 +245,7 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 	if err := a.checkHost(); err != nil {
 		return nil, err
 	}
-	source := admin.Source{Status: a.Status, Metrics: a.registry}
+	source := admin.Source{Status: a.Status, Metrics: a.registry, Points: a.history.Listeners}
 	server, err := admin.Listen(admin.Config{HTTP: a.cfg.Admin.HTTP, Socket: a.cfg.Admin.Socket},
 		admin.NewHandler(source, a.log), admin.NewSocketHandler(source, a.changes(), a.log), a.log)
 	if err != nil {

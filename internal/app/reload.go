@@ -39,7 +39,22 @@ func (r *reloads) register(reg prometheus.Registerer) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "kshalb_config_last_reload_success_timestamp_seconds", Help: "When the configuration in force was read.",
 		}, func() float64 { return float64(r.at.Load()) }),
+		configInfo{r},
 	)
+}
+
+// configInfo tells which configuration is in force.
+type configInfo struct{ *reloads }
+
+var configInfoDesc = prometheus.NewDesc("kshalb_config_info",
+	"Always 1; the label is a short word for what has to be the same in the configuration of all nodes.", []string{"digest"}, nil)
+
+// Describe implements [prometheus.Collector].
+func (configInfo) Describe(ch chan<- *prometheus.Desc) { ch <- configInfoDesc }
+
+// Collect implements [prometheus.Collector].
+func (i configInfo) Collect(ch chan<- prometheus.Metric) {
+	ch <- prometheus.MustNewConstMetric(configInfoDesc, prometheus.GaugeValue, 1, i.inForce.Load().Digest())
 }
 
 // reloading is the task that reloads when Options.Hangup says so.

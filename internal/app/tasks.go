@@ -16,7 +16,7 @@ func (a *App) tasks(server *admin.Server) []task {
 	for _, s := range a.services {
 		tasks = append(tasks, task{"checks of " + s.cfg.Name, s.checker.Run, s.cfg.Check.Timeout + stopSlack})
 	}
-	tasks = append(tasks, task{"backends", a.finder.run, stopSlack})
+	tasks = append(tasks, task{"backends", a.finder.run, stopSlack}, task{"history", a.history.Run, stopSlack})
 	if a.cluster == nil {
 		return append(tasks, a.reloading())
 	}

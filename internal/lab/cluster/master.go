@@ -49,10 +49,10 @@ listeners:
   rebalance: {{or .Options.Rebalance "{}"}}
   backends: {{or .Options.Backends (printf "{peers: true, port: %d}" .Port)}}
   check: {{or .Options.Check (printf "{type: https, path: /readyz, caFile: %s}" .CAFile)}}
-admin: {socket: {{.Socket}}, http: {{.HTTP}}}
+admin: {socket: {{.Socket}}, http: "{{or .Options.HTTP .HTTP}}"}
 `
 
-// httpAddress is where kshalb's read-only side listens on each master.
+// httpAddress is where kshalb's read-only side is asked on each master.
 const httpAddress = "127.0.0.1:9446"
 
 // ConfigFile is the path of the master's kshalb.yaml.
