@@ -30,6 +30,8 @@ type runFlags struct {
 	listen   string
 	backends []string
 	loops    int
+
+	supervised bool
 }
 
 func newRun() *cobra.Command {
@@ -54,6 +56,7 @@ any file.`,
 	flags.StringVar(&f.listen, "listen", "", "serve on `ADDRESS:PORT` without a file")
 	flags.StringArrayVar(&f.backends, "backend", nil, "send connections to `ADDRESS:PORT`; may be given several times")
 	flags.IntVar(&f.loops, "loops", 0, "carry connections by `N` event loops, a thread each, 1 to 64 (default: one for each core, up to 4)")
+	flags.BoolVar(&f.supervised, "supervised", false, "something starts kshalb again when it is killed, so that a drill may do so (default: found out, in a pod and under systemd)")
 	return cmd
 }
 
@@ -72,7 +75,10 @@ func (f runFlags) run(cmd *cobra.Command) error {
 	for _, w := range cfg.Warnings {
 		log.Warn(w.String())
 	}
-	opts := app.Options{Node: f.node, Version: version(), State: f.state, Loops: f.loops, Hangup: asked, Level: level, Journal: last}
+	opts := app.Options{
+		Node: f.node, Version: version(), State: f.state, Loops: f.loops,
+		Hangup: asked, Level: level, Journal: last, Supervised: f.supervised,
+	}
 	if !f.embedded() {
 		opts.Load = func() (*config.Config, error) { return config.Load(f.config) }
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/kshalb/kshalb/internal/admin"
 	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/drill/fault"
 	"github.com/kshalb/kshalb/internal/history"
 	"github.com/kshalb/kshalb/internal/journal"
 	"github.com/kshalb/kshalb/internal/orders"
@@ -47,6 +48,7 @@ type App struct {
 	floats   []*float
 	fence    *vip.Fence // before all floats
 	cluster  *cluster   // nil when there is no VIP
+	drills   *drills    // nil when there is no VIP
 	hardware *hardware
 	strayed  strayed
 	looking  sync.Mutex // one look at this host at a time
@@ -70,6 +72,9 @@ type Options struct {
 	Version string
 	State   string // folder for what must be known after a restart; "" goes without
 	Loops   int    // how many event loops carry the connections; 0 is proxy.DefaultLoops
+
+	// Supervised says that something starts kshalb again, where that can't be found out.
+	Supervised bool
 
 	Load   func() (*config.Config, error) // reads the configuration again; nil can't
 	Hangup <-chan os.Signal               // asks for a reload, besides the admin socket
@@ -105,6 +110,7 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 	}
 	if a.cluster, err = a.newCluster(m); err == nil {
 		a.finder.guests = a.cluster.gossip.Guests
+		a.drills = a.newDrills()
 	}
 	return a, err
 }
@@ -270,6 +276,11 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 		}
 	}
 	a.finder.load()
+	if a.drills != nil {
+		if err := fault.Cleanup(a.log); err != nil {
+			a.log.Warn("what a drill left is still there", "err", err)
+		}
+	}
 	if len(a.floats) > 0 {
 		if err := vip.Cleanup(a.log); err != nil {
 			return server, err

@@ -37,7 +37,7 @@ cluster:
 {{- range .Masters}}
   - {name: {{.Name}}, address: "{{.Addr}}"}
 {{- end}}
-  gossip: {keyFile: {{.KeyFile}}}
+  gossip: {{if .Options.Insecure}}{insecure: true}{{else}}{keyFile: {{.KeyFile}}}{{end}}
 election: {{or .Options.Election "{}"}}
 vips: {{or .Options.VIPs (printf "[{name: apiserver, address: '%s'}]" .VIP)}}
 listeners:
@@ -81,10 +81,11 @@ func (m *Master) writeConfig() error {
 
 // Start starts kshalb, which must not run.
 func (m *Master) Start() error {
-	p, err := m.Host.Start(lab.Spec{
-		Name: "kshalb", Path: m.cluster.binary,
-		Args: []string{"run", "--config", m.ConfigFile(), "--node", m.Name(), "--state", filepath.Join(m.Dir(), "state")},
-	})
+	args := []string{"run", "--config", m.ConfigFile(), "--node", m.Name(), "--state", filepath.Join(m.Dir(), "state")}
+	if m.cluster.options.Supervised {
+		args = append(args, "--supervised")
+	}
+	p, err := m.Host.Start(lab.Spec{Name: "kshalb", Path: m.cluster.binary, Args: args})
 	if err != nil {
 		return err
 	}
