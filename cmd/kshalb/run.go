@@ -76,8 +76,8 @@ func (f runFlags) run(cmd *cobra.Command) error {
 		log.Warn(w.String())
 	}
 	opts := app.Options{
-		Node: f.node, Version: version(), State: f.state, Loops: f.loops, Hangup: asked, Level: level, Journal: last,
-		Supervised: f.supervised,
+		Node: f.node, Version: version(), State: f.state, Loops: f.loops,
+		Hangup: asked, Level: level, Journal: last, Supervised: f.supervised,
 	}
 	if !f.embedded() {
 		opts.Load = func() (*config.Config, error) { return config.Load(f.config) }

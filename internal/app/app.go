@@ -139,6 +139,9 @@ func (a *App) newParts(m metrics) error {
 		if err != nil {
 			return err
 		}
+		for _, v := range a.cfg.VIPs {
+			s.targets.vips = append(s.targets.vips, v.Address)
+		}
 		a.services = append(a.services, s)
 	}
 	a.finder = newFinder(a.services, a.opts.State, a.log)

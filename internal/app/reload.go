@@ -126,13 +126,17 @@ func warnings(cfg *config.Config) []string {
 	return all
 }
 
-// retarget has listeners whose backends are the peers follow them.
+// retarget has listeners follow their backends.
 func (a *App) retarget(next *config.Config) {
+	names := a.finder.names()
 	for _, s := range a.services {
 		for _, l := range next.Listeners {
-			if l.Name == s.cfg.Name && l.PeerPort != 0 {
-				s.retarget(func(t *targets) { t.cfg.Backends = l.Backends })
+			if l.Name == s.cfg.Name {
+				s.retarget(func(t *targets) { t.cfg.Backends, t.cfg.Names = l.Backends, l.Names })
 			}
 		}
+	}
+	if !slices.Equal(names, a.finder.names()) {
+		a.finder.rename()
 	}
 }

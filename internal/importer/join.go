@@ -43,6 +43,7 @@ func join(plans []plan.Plan) (plan.Plan, error) {
 	moved := joinVIPs(&j, plans)
 	listeners := joinListeners(plans, moved)
 	j.Peers = peers(&j, plans, listeners)
+	dropOwn(&j, plans[0].VIPs)
 	if len(j.VIPs) == 0 {
 		adoptVIP(&j, listeners)
 	}
@@ -57,9 +58,14 @@ func join(plans []plan.Plan) (plan.Plan, error) {
 	}
 	namePeers(&j)
 	nameVIPs(&j)
+	fillIn(j.Steps, j.VIPs[0].Address.V)
+	tellMoved(&j, moved)
 	place(&j, listeners)
 	complete(&j)
 	j.Notes = plan.Sort(j.Notes)
+	if len(j.Steps) == 0 {
+		j.Steps = append(plan.NewCluster("the installer", "", j.Bootstrap.Given()), plan.RunningCluster())
+	}
 	return j, nil
 }
 
@@ -72,35 +78,6 @@ func pick[T comparable](j *plan.Plan, have *plan.Value[T], v plan.Value[T], what
 	case have.V != v.V:
 		j.Note(plan.Changed, v.From, fmt.Sprintf("%s %v", what, v.V), fmt.Sprintf("%s says %v, which holds", have.From, have.V))
 	}
-}
-
-// joinVIPs are those of all plans, once for each address. Those told by hand are
-// in place of others, which are moved there.
-func joinVIPs(j *plan.Plan, plans []plan.Plan) (moved map[netip.Addr]netip.Addr) {
-	moved = make(map[netip.Addr]netip.Addr)
-	for n, p := range plans {
-		for _, v := range p.VIPs {
-			i := slices.IndexFunc(j.VIPs, func(o plan.VIP) bool { return o.Address.V == v.Address.V })
-			if byHand := plans[0].VIPs; n > 0 && i < 0 && len(byHand) > 0 {
-				moved[v.Address.V] = byHand[0].Address.V
-				j.Note(plan.Changed, v.Address.From, "address "+v.Address.V.String(),
-					fmt.Sprintf("%s says %s, which holds", byHand[0].Address.From, byHand[0].Address.V))
-				continue
-			}
-			if i < 0 {
-				j.VIPs = append(j.VIPs, v)
-				continue
-			}
-			have := &j.VIPs[i]
-			pick(j, &have.Interface, v.Interface, "interface")
-			pick(j, &have.Preempt, v.Preempt, "preempt")
-			pick(j, &have.Refresh, v.Refresh, "refresh")
-			if len(have.Priorities) == 0 {
-				have.Priorities = v.Priorities
-			}
-		}
-	}
-	return moved
 }
 
 // joinListeners are those of all plans; the ones with backends of their own,
@@ -125,27 +102,6 @@ func btoi(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-// adoptVIP makes a VIP of the address of a listener: a balancer that listens on
-// an address of no master has it from somebody whose file was not given.
-func adoptVIP(j *plan.Plan, listeners []plan.Listener) {
-	for _, l := range listeners {
-		a := l.Address.V
-		if !l.Address.Given() || a.IsUnspecified() || a.IsLoopback() || isPeer(j.Peers, a) || hasVIP(j.VIPs, a) {
-			continue
-		}
-		j.VIPs = append(j.VIPs, plan.VIP{Address: plan.Because(a, l.Address.From, "the address that clients connect to")})
-		j.Note(plan.Changed, l.Address.From, a.String(), "it is taken for the floating address; is it one that no host has for itself?")
-	}
-}
-
-func isPeer(peers []plan.Peer, a netip.Addr) bool {
-	return slices.ContainsFunc(peers, func(p plan.Peer) bool { return p.Address.V == a })
-}
-
-func hasVIP(vips []plan.VIP, a netip.Addr) bool {
-	return slices.ContainsFunc(vips, func(v plan.VIP) bool { return v.Address.V == a })
 }
 
 // place gives each listener its VIP or address, and there is at least one for
@@ -190,12 +146,6 @@ func place(j *plan.Plan, listeners []plan.Listener) {
 	}
 }
 
-// nearest is the first VIP of an address' family, or the first.
-func nearest(vips []plan.VIP, a netip.Addr) plan.VIP {
-	i := slices.IndexFunc(vips, func(v plan.VIP) bool { return v.Address.V.Is4() == a.Is4() })
-	return vips[max(i, 0)]
-}
-
 // keep adds a listener, unless its place is taken.
 func keep(j *plan.Plan, l plan.Listener) {
 	for _, have := range j.Listeners {
@@ -218,6 +168,10 @@ func complete(j *plan.Plan) {
 		peersAsBackends(j, l)
 		if len(l.Backends) == 0 && !l.PeersPort.Given() {
 			l.PeersPort = plan.Because(defaultPort, l.Port.From, "no server is told: the masters' API servers")
+		}
+		if l.PeersPort.Given() && l.SourceAddress.V == "client" {
+			j.Note(plan.Lost, l.SourceAddress.From, "the client's address towards servers", "the servers are the masters, which would answer clients directly; they see the node's address")
+			l.SourceAddress = plan.Value[string]{}
 		}
 		l.Name = plan.Because(unique(taken, nameOf(l.Name.V, "apiserver")), or(l.Name.From, l.Port.From), l.Name.Why)
 	}

@@ -1,88 +1,89 @@
 package ansible
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/kshalb/kshalb/internal/importer/plan"
+	"github.com/kshalb/kshalb/internal/importer/yamlnode"
 )
 
-// maxSize bounds a file, in bytes.
-const maxSize = 1 << 20
-
 // groupsOfMasters are names of the group, the first one that has hosts counts.
-var groupsOfMasters = []string{"kube-master", "kube_master", "kube_control_plane", "kube-control-plane", "masters", "master"}
+// kubespray has called it by all of those with kube in them.
+var groupsOfMasters = []string{
+	"kube-master", "kube_master", "kube_control_plane", "kube-control-plane", "kube-controlplane", "kube_controlplane", "masters", "master",
+}
 
 var (
 	sectionLine = regexp.MustCompile(`(?m)^[ \t]*(?:[0-9]+\.[ \t]*)?\[[\w.-]+(?::\w+)?\][ \t]*(?:[#;].*)?\r?$`)
-	knownGroup  = regexp.MustCompile(`(?m)^[ \t]*(?:[0-9]+\.[ \t]*)?\[(?:all|kube[-_](?:master|control[-_]plane)|etcd|k8s[-_]cluster)(?::\w+)?\]`)
-	knownKey    = regexp.MustCompile(`(?m)^[ \t]*(?:[0-9]+\.[ \t]*)?[#; \t]*(?:loadbalancer_apiserver|apiserver_loadbalancer_domain_name)[ \t]*:`)
+	knownGroup  = regexp.MustCompile(`(?m)^(?:\x{FEFF})?[ \t]*(?:[0-9]+\.[ \t]*)?\[(?:all|kube[-_](?:master|control[-_]?plane)|etcd|k8s[-_]cluster)(?::\w+)?\]`)
+	knownKey    = regexp.MustCompile(`(?m)^(?:\x{FEFF})?[ \t]*(?:[0-9]+\.[ \t]*)?[#; \t]*(?:loadbalancer_apiserver(?:_\w+)?|apiserver_loadbalancer_domain_name|kube_apiserver_(?:port|endpoint)|kube_vip_(?:enabled|address)|supplementary_addresses_in_ssl_keys)[ \t]*:`)
+	yamlGroup   = regexp.MustCompile(`(?m)^(?:\x{FEFF})?(?:all|kube[-_](?:master|control[-_]?plane)|k8s[-_]cluster):[ \t]*(?:#.*)?\r?$`)
+	yamlHosts   = regexp.MustCompile(`(?m)^[ \t]+(?:hosts|children):[ \t]*(?:#.*)?\r?$`)
+	ofKube      = regexp.MustCompile(`(?m)^(?:apiVersion|kind):`)
 )
 
 // Is reports whether a file is an inventory with groups of a cluster, or variables
 // that are about the balancer.
-func Is(f plan.File) bool { return len(f.Data) <= maxSize && (isInventory(f) || isVars(f)) }
+func Is(f plan.File) bool {
+	return len(f.Data) <= yamlnode.MaxSize && (knownGroup.Match(f.Data) || isYAMLInventory(f) || knownKey.Match(f.Data))
+}
 
-func isInventory(f plan.File) bool { return knownGroup.Match(f.Data) }
-
-func isVars(f plan.File) bool { return knownKey.Match(f.Data) }
+func isYAMLInventory(f plan.File) bool {
+	return yamlGroup.Match(f.Data) && yamlHosts.Match(f.Data) && !ofKube.Match(f.Data)
+}
 
 // reader makes one plan of all files.
 type reader struct {
 	p         plan.Plan
 	inventory inventory
-	vars      vars
+	vars      variables
+	values    map[string]plan.Value[string] // those of vars that hold, for masters
+	masters   string                        // the name of their group
+	first     plan.Source                   // of the files given, for what stands nowhere
 }
 
-// Read makes a plan of inventories and files of variables.
+// Read makes a plan of inventories and files of variables. The error is a
+// *plan.Error.
 func Read(in plan.Input) (plan.Plan, error) {
-	r := reader{inventory: inventory{groups: make(map[string]*group), hosts: make(map[string]*host)}}
+	if len(in.Files) == 0 {
+		return plan.Plan{}, &plan.Error{Err: errors.New("no file was given")}
+	}
+	r := reader{
+		inventory: inventory{groups: make(map[string]*group), hosts: make(map[string]*host)},
+		values:    make(map[string]plan.Value[string]),
+		first:     plan.Source{File: in.Files[0].Name},
+	}
 	for _, f := range in.Files {
-		if len(f.Data) > maxSize {
-			return plan.Plan{}, &plan.Error{At: plan.Source{File: f.Name}, Err: fmt.Errorf("is larger than 1 MiB; is this the right file?")}
-		}
-		lines := linesOf(f)
-		if isInventory(f) || sectionLine.Match(f.Data) {
-			r.readInventory(lines)
-		} else {
-			r.readVars(lines)
+		if err := r.read(f); err != nil {
+			return plan.Plan{}, err
 		}
 	}
-	r.peers()
-	r.etcd()
-	r.balancer(plan.Source{File: in.Files[0].Name})
+	r.inventory.check(&r.p)
+	hosts := r.findMasters()
+	r.settle(hosts)
+	r.peers(hosts)
+	r.etcd(hosts)
+	r.balancer()
 	r.steps()
 	return r.p, nil
 }
 
-// line is one of a file, without its end.
-type line struct {
-	at   plan.Source
-	text string
-}
-
-// numbering is how a page that numbers the lines of a sample is pasted.
-var numbering = regexp.MustCompile(`^[ \t]*[0-9]+\.[ \t]*`)
-
-// linesOf are those of a file. Numbers in front of all lines are taken off, those
-// behind which nothing else stands too.
-func linesOf(f plan.File) (all []line) {
-	text := strings.TrimPrefix(string(f.Data), "\uFEFF")
-	numbered := true
-	for i, l := range strings.Split(text, "\n") {
-		l = strings.TrimRight(l, "\r")
-		if strings.TrimSpace(l) != "" && !numbering.MatchString(l) {
-			numbered = false
-		}
-		all = append(all, line{plan.Source{File: f.Name, Line: i + 1}, l})
+func (r *reader) read(f plan.File) error {
+	if len(f.Data) > yamlnode.MaxSize {
+		return &plan.Error{At: plan.Source{File: f.Name}, Err: fmt.Errorf("is larger than 1 MiB; is this the right file?")}
 	}
-	for i := range all {
-		if numbered {
-			all[i].text = numbering.ReplaceAllString(all[i].text, "")
-		}
+	lines := linesOf(f)
+	switch {
+	case isYAMLInventory(f):
+		return r.readYAML(f)
+	case knownGroup.Match(f.Data) || sectionLine.Match(f.Data):
+		r.readInventory(lines)
+	default:
+		r.readVars(lines)
 	}
-	return all
+	return nil
 }
 
 // note adds a note.

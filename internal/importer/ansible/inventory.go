@@ -2,8 +2,8 @@ package ansible
 
 import (
 	"fmt"
-	"maps"
-	"net/netip"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/kshalb/kshalb/internal/importer/plan"
@@ -13,13 +13,17 @@ import (
 // inventory is the hosts and groups of all files.
 type inventory struct {
 	groups map[string]*group
+	names  []string // of groups, in the order of the files
+	order  []*group // parents before children
 	hosts  map[string]*host
 	count  int // hosts, ranges written out
 }
 
 type group struct {
+	name     string
 	at       plan.Source
-	hosts    []string // in the order of the file
+	declared bool // and not only mentioned
+	hosts    []string
 	children []child
 }
 
@@ -35,175 +39,136 @@ type host struct {
 	vars map[string]plan.Value[string]
 }
 
-// addressKeys are the variables with addresses, the one that counts first: it is
-// what Kubernetes is told; ansible_host is where Ansible logs in.
-var addressKeys = []string{"ip", "ansible_host", "ansible_ssh_host"}
+// The bounds of an inventory.
+const (
+	maxHosts  = 4096 // with ranges written out
+	maxGroups = 1024
+)
 
-// maxHosts bounds what ranges may be written out to.
-const maxHosts = 4096
+// groupName is Ansible's rule.
+var groupName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
 
+func (inv *inventory) group(name string, at plan.Source, declared bool) *group {
+	g := inv.groups[name]
+	if g == nil {
+		g = &group{name: name, at: at, declared: name == "all" || name == "ungrouped"}
+		inv.groups[name] = g
+		inv.names = append(inv.names, name)
+	}
+	if declared && !g.declared {
+		g.at, g.declared = at, true
+	}
+	return g
+}
+
+// readInventory reads the INI form.
 func (r *reader) readInventory(lines []line) {
 	name, form := "ungrouped", ""
-	logins := make(map[string]bool)
-	var first plan.Source
+	var others keys
 	for _, l := range lines {
-		text := strings.TrimSpace(withoutComment(l.text))
+		text := strings.TrimSpace(l.text)
 		switch {
-		case text == "":
-		case text[0] == '[':
+		case text == "" || text[0] == '#' || text[0] == ';':
+		case isSection(text):
 			name, form = r.section(l.at, text)
 		case form == "children":
 			r.child(name, l.at, text)
 		case form == "vars":
-			r.groupVar(l.at, text)
+			r.groupVar(name, l.at, text)
 		case form == "":
-			for _, key := range r.hostLine(name, l.at, text) {
-				if first.Line == 0 {
-					first = l.at
-				}
-				logins[key] = true
-			}
+			r.hostLine(name, l.at, text, &others)
 		}
 	}
-	if len(logins) > 0 {
-		r.note(plan.Needless, first, "variables of hosts: "+strings.Join(sorted(logins), ", "), "how the installer logs in and what it installs; kshalb logs in nowhere, and none of it was read")
-	}
+	r.tellLogins(others)
+}
+
+// isSection tells [GROUP] from [fd00::1]:22 and such.
+func isSection(text string) bool {
+	_, isHost := hostName(strings.Fields(text)[0])
+	return text[0] == '[' && !isHost
 }
 
 // section is the name of a group, and what follows the colon behind it.
 func (r *reader) section(at plan.Source, text string) (name, form string) {
 	inside, rest, closed := strings.Cut(text[1:], "]")
-	name, form, _ = strings.Cut(strings.TrimSpace(inside), ":")
+	name, form, _ = strings.Cut(inside, ":")
+	rest = strings.TrimSpace(rest)
+	if trimmed := strings.TrimSpace(name); trimmed != name || form != strings.TrimSpace(form) {
+		r.note(plan.Fault, at, "a group's line", "between the brackets are no blanks: Ansible refuses the file; it was read without them")
+		name, form = trimmed, strings.TrimSpace(form)
+	}
+	if strings.HasPrefix(rest, ";") {
+		r.semicolon(at)
+		rest = ""
+	}
 	switch {
-	case !closed || strings.TrimSpace(rest) != "" || !yamlnode.IsName(name):
+	case !closed || rest != "" && rest[0] != '#' || !groupName.MatchString(name):
 		r.note(plan.Fault, at, "a group's line", "it is to be [NAME], [NAME:children] or [NAME:vars]; what follows is left out until the next one")
 		return "", "broken"
-	case form != "" && form != "children" && form != "vars":
+	case form != "" && form != "hosts" && form != "children" && form != "vars":
 		r.note(plan.Fault, at, "["+name+":...]", "behind the colon stands children or vars; what follows is left out until the next group")
 		return "", "broken"
+	case form == "hosts":
+		form = ""
 	}
-	if form != "vars" {
-		r.group(name, at)
+	if r.tooMany(name, at) {
+		return "", "broken"
 	}
+	r.inventory.group(name, at, form != "vars")
 	return name, form
 }
 
-func (r *reader) group(name string, at plan.Source) *group {
-	g := r.inventory.groups[name]
-	if g == nil {
-		g = &group{at: at}
-		r.inventory.groups[name] = g
-	}
-	return g
+// semicolon is the sign of a comment, but not behind something else.
+func (r *reader) semicolon(at plan.Source) {
+	r.note(plan.Fault, at, "a comment behind ;", "Ansible takes ; for a comment at the beginning of a line only, and refuses this one; write #. It was taken as meant")
 }
 
 func (r *reader) child(parent string, at plan.Source, text string) {
-	fields := strings.Fields(text)
-	if len(fields) > 1 || !yamlnode.IsName(fields[0]) {
+	words, _ := split(text)
+	if len(words) > 1 && words[1][0] == ';' {
+		r.semicolon(at)
+		words = words[:1]
+	}
+	if len(words) != 1 || !groupName.MatchString(words[0]) {
 		r.note(plan.Fault, at, "a line of ["+parent+":children]", "it has one name of a group; it is left out")
 		return
 	}
-	g := r.group(parent, at)
-	g.children = append(g.children, child{fields[0], at})
+	r.addChild(parent, at, words[0])
 }
 
-// hostLine reads a host, or a range of them, and gives the keys that it did not
-// take.
-func (r *reader) hostLine(in string, at plan.Source, text string) (logins []string) {
-	words, whole := split(text)
-	if !whole {
-		r.note(plan.Fault, at, "a host's line", "a quote is not closed; the line is left out")
-		return nil
+// tooMany notes that there is no place for one more group.
+func (r *reader) tooMany(name string, at plan.Source) bool {
+	if r.inventory.groups[name] != nil || len(r.inventory.names) < maxGroups {
+		return false
 	}
-	names, err := expand(words[0])
-	if err != nil {
-		r.note(plan.Fault, at, "a host's name", err.Error()+"; the line is left out")
-		return nil
-	}
-	vars := make(map[string]plan.Value[string])
-	for _, w := range words[1:] {
-		key, value, is := strings.Cut(w, "=")
-		switch {
-		case !is || !yamlnode.IsName(key):
-			r.note(plan.Fault, at, "a host's line", "a word in it is not KEY=VALUE: no blanks around the =, and quotes around values with blanks")
-		case taken(key):
-			vars[key] = plan.Of(value, at)
-		default:
-			logins = append(logins, key)
-		}
-	}
-	g := r.group(in, at)
-	for _, name := range names {
-		if r.inventory.count++; r.inventory.count > maxHosts {
-			r.note(plan.Fault, at, "ranges", fmt.Sprintf("they stand for more than %d hosts; the rest is left out", maxHosts))
-			return logins
-		}
-		h := r.inventory.hosts[name]
-		if h == nil {
-			h = &host{name: name, at: at, vars: make(map[string]plan.Value[string])}
-			r.inventory.hosts[name] = h
-		}
-		maps.Copy(h.vars, vars)
-		g.hosts = append(g.hosts, name)
-	}
-	return logins
+	r.note(plan.Fault, at, "groups", fmt.Sprintf("there are more than %d; this one is left out", maxGroups))
+	return true
 }
 
-// taken reports whether a host's variable is looked at.
-func taken(key string) bool {
-	return key == "access_ip" || addressKeys[0] == key || addressKeys[1] == key || addressKeys[2] == key
+func (r *reader) addChild(parent string, at plan.Source, name string) {
+	g := r.inventory.group(parent, at, true)
+	if r.tooMany(name, at) || slices.ContainsFunc(g.children, func(c child) bool { return c.name == name }) {
+		return
+	}
+	g.children = append(g.children, child{name, at})
+	r.inventory.group(name, at, false)
 }
 
-// groupVar reads a line of [GROUP:vars], which may have what files of variables
-// have.
-func (r *reader) groupVar(at plan.Source, text string) {
+// groupVar reads a line of [GROUP:vars]. Ansible takes all behind the = for the
+// value, and a comment only where the value is a literal of Python.
+func (r *reader) groupVar(group string, at plan.Source, text string) {
 	key, value, is := strings.Cut(text, "=")
 	key = strings.TrimSpace(key)
 	if !is || !yamlnode.IsName(key) {
-		r.note(plan.Fault, at, "a variable of a group", "it is to be KEY=VALUE; it is left out")
+		r.note(plan.Fault, at, "a variable of ["+group+":vars]", "it is to be KEY=VALUE; it is left out")
 		return
 	}
-	if !r.vars.set(key, plan.Of(unquoted(strings.TrimSpace(value)), at)) {
-		r.note(plan.Needless, at, "variable "+key, "it is the installer's; its value was not read")
+	value = strings.TrimSpace(value)
+	if short := withoutComment(value); short != value {
+		if taken[key] || key == balancerKey {
+			r.note(plan.Fault, at, "a comment behind "+key, "in [GROUP:vars] Ansible takes it for a part of the value; write it on a line of its own. It was taken as meant")
+		}
+		value = short
 	}
-}
-
-// members are the hosts of a group and of its children, each once, in order.
-func (r *reader) members(name string) (all []*host) {
-	seen, entered := make(map[string]bool), make(map[string]bool)
-	var enter func(name string)
-	enter = func(name string) {
-		g := r.inventory.groups[name]
-		if g == nil || entered[name] {
-			return
-		}
-		entered[name] = true
-		for _, h := range g.hosts {
-			if !seen[h] {
-				seen[h] = true
-				all = append(all, r.inventory.hosts[h])
-			}
-		}
-		for _, c := range g.children {
-			if r.inventory.groups[c.name] == nil {
-				r.note(plan.Fault, c.at, "group "+c.name, "there is no such group in the files given")
-			}
-			enter(c.name)
-		}
-	}
-	enter(name)
-	return all
-}
-
-// address is where the other masters reach a host.
-func (h *host) address() (plan.Value[netip.Addr], bool) {
-	for _, key := range addressKeys {
-		if v, told := h.vars[key]; told {
-			if a, ok := yamlnode.Addr(v.V); ok && yamlnode.Floats(a) {
-				return plan.Because(a, v.From, key), true
-			}
-		}
-	}
-	a, ok := yamlnode.Addr(h.name)
-	return plan.Of(a, h.at), ok && yamlnode.Floats(a)
+	r.vars.ofGroup(group, key, plan.Of(unquoted(value), at))
 }

@@ -103,8 +103,14 @@ func (r *reader) roles(j *joint, all []plan.Backend) {
 	}
 	switch {
 	case len(all) == 0:
+	case backups == len(all) && j.be.has("option allbackups"):
+		for i := range all {
+			all[i].Backup = plan.Value[bool]{}
+		}
+		r.notes.add(plan.Changed, j.servers[0].line, "backup of all servers", "there is nobody whom they could stand in for, so all of them serve, as with HAProxy")
 	case backups == len(all):
-		r.notes.add(plan.Fault, j.servers[0].line, "backup of all servers", "kshalb.yaml wants one that is none; leave backup out where servers are to serve")
+		all[0].Backup = plan.Value[bool]{}
+		r.notes.add(plan.Changed, j.servers[0].line, "backup of all servers", "the first one serves and the others stand in, all of them at a time; HAProxy, without option allbackups, has one after the other")
 	case backups > 1 && !j.be.has("option allbackups"):
 		i := slices.IndexFunc(j.servers, func(s *server) bool { return s.has("backup") })
 		r.notes.add(plan.Changed, j.servers[i].line, "backup of several servers", "kshalb uses all of them when no other is up; HAProxy, without option allbackups, the first")

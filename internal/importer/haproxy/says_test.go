@@ -32,7 +32,7 @@ func TestSays(t *testing.T) {
 		{"default-server weight 0", "Weight = 0"},
 		{"default-server weight 300", "Weight = 256"},
 		{"default-server weight x", "fault: weight x"},
-		{"default-server backup", "fault: backup of all servers"},
+		{"default-server backup", "changed: backup of all servers"},
 		{"server c 10.0.0.3:6443 backup; server d 10.0.0.4:6443 backup", "changed: backup of several servers"},
 		{"server c 10.0.0.3:+60000", "fault: server c"},
 		{"server c 10.0.0.1:6443", "fault: server c: another server"},

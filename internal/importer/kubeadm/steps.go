@@ -3,13 +3,14 @@ package kubeadm
 import (
 	"fmt"
 	"net"
-	"path"
 	"strconv"
+
+	"github.com/kshalb/kshalb/internal/importer/plan"
 )
 
 // steps tells what is to be done so that kubeadm and the cluster use kshalb's VIP.
 func (r *reader) steps() {
-	vip, host := "VIP", "VIP"
+	vip, host := plan.SomeVIP, plan.SomeVIP
 	if len(r.p.VIPs) > 0 {
 		vip = r.p.VIPs[0].Address.V.String()
 		host = vip
@@ -27,10 +28,7 @@ func (r *reader) steps() {
 		r.step("Have DNS or /etc/hosts give %s for %s on every node and wherever kubectl runs, before kubeadm init.", vip, host)
 	}
 	r.step("The API servers' certificates have to name %s: kubeadm puts the host of controlPlaneEndpoint into those that it makes, and what apiServer.certSANs names. On a cluster that runs, move apiserver.crt and apiserver.key out of /etc/kubernetes/pki on one master after the other, run `kubeadm init phase certs apiserver --config FILE`, and restart its API server.", names(vip, host))
-	if r.manifests == "" {
-		r.manifests = "/etc/kubernetes/manifests"
-	}
-	r.step("For a new cluster: have kshalb's configuration, key and static pod (%s) on the first master before kubeadm init, with cluster.bootstrap naming it: kubeadm init calls the endpoint when there is no majority yet. On the other masters have them before kubeadm join; with Kubernetes before 1.23 after it, as its kubeadm join refuses a folder that is not empty.", path.Join(r.manifests, "kshalb.yaml"))
+	r.p.Steps = append(r.p.Steps, plan.NewCluster("`kubeadm init`", r.manifests, r.p.Bootstrap.Given())...)
 	r.step("For a cluster that runs: whatever answers for %s now has to let go of it before kshalb starts; kshalb leaves an address to whoever answers for it.", vip)
 }
 

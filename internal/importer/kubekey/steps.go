@@ -3,13 +3,15 @@ package kubekey
 import (
 	"fmt"
 	"path"
+
+	"github.com/kshalb/kshalb/internal/importer/plan"
 )
 
 const usualManifests = "/etc/kubernetes/manifests"
 
 // steps tells what is to be done so that KubeKey and the cluster use kshalb's VIP.
 func (r *reader) steps() {
-	vip := "VIP"
+	vip := plan.SomeVIP
 	if len(r.p.VIPs) > 0 {
 		vip = r.p.VIPs[0].Address.V.String()
 	}
@@ -19,7 +21,7 @@ func (r *reader) steps() {
 		manifests = usualManifests
 	}
 	r.step("%s", r.setting(vip, port))
-	r.newCluster(manifests)
+	r.p.Steps = append(r.p.Steps, plan.NewCluster("`kk create cluster`", manifests, r.p.Bootstrap.Given())...)
 	switch r.end.balancer {
 	case "haproxy":
 		r.leaveHAProxy(manifests)
@@ -31,18 +33,6 @@ func (r *reader) steps() {
 	}
 	r.reach(vip, port)
 	r.certificates(vip)
-}
-
-// newCluster tells when kshalb has to be where. Before Kubernetes 1.23 kubeadm join
-// refuses a folder of manifests that is not empty (kubernetes/kubernetes pull
-// request 104942); kubeadm init never does.
-func (r *reader) newCluster(manifests string) {
-	pod := path.Join(manifests, "kshalb.yaml")
-	if r.end.manifests != "" {
-		r.step("For a new cluster: have kshalb's configuration, key and static pod (%s) on every master before `kk create cluster`.", pod)
-		return
-	}
-	r.step("For a new cluster: have kshalb's configuration, key and static pod (%s) on every master before `kk create cluster`, with cluster.bootstrap naming the first master: kubeadm init calls the VIP when there is no majority yet. With Kubernetes before 1.23 put the pods of the other masters there only once they have joined: its kubeadm join refuses a folder that is not empty.", pod)
 }
 
 func (r *reader) certificates(vip string) {

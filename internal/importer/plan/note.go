@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // Level is how bad a [Note] is. The worst is the smallest.
@@ -33,8 +35,19 @@ type Note struct {
 	Why   string // why it was not carried over as it is, and what to do about it
 }
 
-// String is one line.
-func (n Note) String() string { return fmt.Sprintf("%s: %s: %s: %s", n.At, n.Level, n.What, n.Why) }
+// String is one line, without signs that a terminal or YAML would act on.
+func (n Note) String() string {
+	return printable(fmt.Sprintf("%s: %s: %s: %s", n.At, n.Level, n.What, n.Why))
+}
+
+func printable(text string) string {
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) || c == unicode.ReplacementChar {
+			return '?'
+		}
+		return c
+	}, text)
+}
 
 // Note adds one.
 func (p *Plan) Note(l Level, at Source, what, why string) {

@@ -165,7 +165,7 @@ func (v Value[T]) comment() string {
 	if v.Why != "" {
 		text += ": " + v.Why
 	}
-	return strings.Join(strings.Fields(text), " ")
+	return printable(strings.Join(strings.Fields(text), " "))
 }
 
 // mapping is keys with values, in order.
