@@ -56,7 +56,7 @@ of the others serves, through the VIP.
 Put the file into the folder of the host's kubelet, /etc/kubernetes/manifests, with
 mode 0600. A kubelet starts it only once its node has joined the cluster, and kubeadm
 before 1.23 refuses to join while that folder has a file: to begin a new cluster,
-start kshalb with systemd-run --unit=kshalb kshalb run.`,
+start kshalb with systemd-run --unit=kshalb -p Restart=always kshalb run.`,
 		Example: `  kshalb manifest --config kshalb.yaml > /etc/kubernetes/manifests/kshalb.yaml
   kshalb manifest --role node --config kshalb.yaml --print config > node/kshalb.yaml
   kshalb manifest --role node --config kshalb.yaml > node/static-pod.yaml
