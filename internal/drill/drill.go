@@ -42,9 +42,10 @@ type Drill struct {
 	first string // who held the address before all
 	plan  []round
 	left  []Left
+	lasts time.Time // till when the last fault does
 
 	newClients func() trio
-	newEyes    func(link string) (eyes, error)
+	newEyes    func() (eyes, error)
 }
 
 // round is one thing that will be done.
@@ -91,7 +92,7 @@ func New(cfg *config.Config, c Cluster, o Options) (*Drill, error) {
 	d.newClients = func() trio {
 		return trio{clients.NewFresh(d.service), clients.NewKept(d.service), clients.NewWatch(d.service, o.Credentials)}
 	}
-	d.newEyes = func(link string) (eyes, error) { return openEyes(link, d.vip.Address) }
+	d.newEyes = func() (eyes, error) { return openEyes(d.vip, cfg.Election.Lease) }
 	return d, nil
 }
 
@@ -107,12 +108,9 @@ func joined(kinds []Kind) string {
 // Prepare finds out what can be done, and says what will be, for a person to agree
 // to. The error of a cluster that is not whole is an [*Unhealthy].
 func (d *Drill) Prepare(ctx context.Context) (words string, err error) {
-	n, err := d.cluster.Status(ctx)
+	n, err := d.whole(ctx, startTime)
 	if err != nil {
 		return "", err
-	}
-	if all := lacks(n, d.vip.Name); len(all) > 0 {
-		return "", &Unhealthy{all}
 	}
 	v, _ := vipOf(n, d.vip.Name)
 	d.self, d.first = n.Name, v.Holder

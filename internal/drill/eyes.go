@@ -9,14 +9,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/drill/fault"
 	"github.com/kshalb/kshalb/internal/whohas"
 )
 
 // eyes see who answers for the address on the wire.
 type eyes interface {
 	Run(ctx context.Context) error
-	// Seen is what was seen between two moments. name says whose a hardware address
-	// is; "" is not known.
+	// Seen is what was seen between two moments.
 	Seen(from, to time.Time) Wire
 }
 
@@ -33,26 +34,45 @@ const wireEvery = 20 * time.Millisecond
 // window is the time after one question, until the next.
 type window struct {
 	asked time.Time
-	macs  []string // that answered
+	macs  []string // that answered, in the order of their first answers
 }
 
-// wire is eyes on a real interface. Each answer belongs to the question before it,
-// since all answers that are there are taken in before the next question is asked.
-// So two answers to one question are two owners at the same time, whatever holds
-// this process up.
+// wire is eyes on a real interface.
+//
+// In IPv4 a question is asked in nobody's name, so that an answer is to it and to no
+// question of this host's kernel, and it belongs to the last one, since all answers
+// that are there are taken in before the next is asked. So two that answer one
+// question have the address at the same time, whatever holds this process up. In
+// IPv6 answers to nobody look like announcements. There this host asks in its own
+// name, as its kernel does, and two owners are seen only when the first one answers
+// again after the second: within a lease the address cannot go back.
 type wire struct {
 	asker *whohas.Asker
+	vip   netip.Addr
+	lease time.Duration
 
 	mu      sync.Mutex
 	windows []window
 }
 
-func openEyes(link string, vip netip.Addr) (eyes, error) {
-	asker, err := whohas.Open(link, vip, own(link, vip))
+func openEyes(vip config.VIP, lease time.Duration) (eyes, error) {
+	link := vip.Interface
+	if link == "" {
+		links, err := fault.Toward(vip.Address)
+		if err != nil {
+			return nil, err
+		}
+		link = links[0]
+	}
+	self := netip.Addr{}
+	if vip.Address.Is6() {
+		self = own(link, vip.Address)
+	}
+	asker, err := whohas.Open(link, vip.Address, self)
 	if err != nil {
 		return nil, err
 	}
-	return &wire{asker: asker}, nil
+	return &wire{asker: asker, vip: vip.Address, lease: lease}, nil
 }
 
 // own is this host's address on a link by which to ask for another one, so that
@@ -102,23 +122,33 @@ func (w *wire) Run(ctx context.Context) (err error) {
 func (w *wire) Seen(from, to time.Time) Wire {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return seen(w.windows, from, to)
+	if w.vip.Is6() {
+		return seen(w.windows, from, to, w.lease)
+	}
+	return seen(w.windows, from, to, 0)
 }
 
-func seen(windows []window, from, to time.Time) (s Wire) {
+// seen is what the windows between two moments say. back is 0 when two answers to
+// one question are two owners; else that is so when an owner answers again so soon.
+func seen(windows []window, from, to time.Time, back time.Duration) (s Wire) {
 	s.Owners = []string{}
+	last := make(map[string]time.Time) // that a hardware address answered
 	for _, w := range windows {
 		if w.asked.Before(from) || w.asked.After(to) {
 			continue
 		}
 		s.Questions++
-		if len(w.macs) > 1 {
-			s.Doubles++
-		}
+		double := back == 0 && len(w.macs) > 1
 		for _, mac := range w.macs {
 			if len(s.Owners) == 0 || s.Owners[len(s.Owners)-1] != mac {
 				s.Owners = append(s.Owners, mac)
+				before, known := last[mac]
+				double = double || known && w.asked.Sub(before) < back
 			}
+			last[mac] = w.asked
+		}
+		if double {
+			s.Doubles++
 		}
 	}
 	return s

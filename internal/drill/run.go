@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,7 +16,9 @@ import (
 const (
 	look      = 20 * time.Millisecond // between two looks at the cluster
 	calmTime  = time.Second           // before a fault, and after all is well again
+	startTime = 3 * time.Second       // for this node to know of all, when it has just been started
 	wholeTime = 90 * time.Second      // for a node that was killed to be there again, beyond the fault
+	notice    = time.Second           // that a fault may begin later, and end later
 	// silence is how long a kshalb that was started does not vote: the next round
 	// needs its vote.
 	silence = 6 * time.Second
@@ -67,7 +70,10 @@ func (d *Drill) Run(ctx context.Context) (*Report, error) {
 // restore waits until the cluster is whole, and gives the address back.
 func (d *Drill) restore(ctx context.Context, r *Report) error {
 	d.opts.Tell("waiting until the cluster is whole again")
-	n, err := d.whole(ctx)
+	if err := sleep(ctx, time.Until(d.lasts)); err != nil {
+		return err
+	}
+	n, err := d.whole(ctx, wholeTime+d.opts.Hold)
 	if err != nil {
 		return fmt.Errorf("put everything back: %w", err)
 	}
@@ -84,19 +90,19 @@ func (d *Drill) restore(ctx context.Context, r *Report) error {
 
 // round is one thing that is done, and what came of it.
 func (d *Drill) round(ctx context.Context, planned round) (Round, error) {
-	n, err := d.whole(ctx)
+	n, err := d.whole(ctx, wholeTime+d.opts.Hold)
 	if err != nil {
 		return Round{}, err
 	}
 	v, _ := vipOf(n, d.vip.Name)
 	victim := v.Holder
-	if planned.kind != Handover && !contains(planned.able, victim) {
+	if planned.kind != Handover && !slices.Contains(planned.able, victim) {
 		victim = planned.able[0]
 		d.opts.Tell(fmt.Sprintf("moving %s from %s to %s first", d.vip.Name, v.Holder, victim))
 		if err := d.cluster.Handover(ctx, d.vip.Name, victim); err != nil {
 			return Round{}, err
 		}
-		if n, err = d.await(ctx, func(n status.Node) error { return heldBy(n, d.vip.Name, victim) }); err != nil {
+		if n, err = d.await(ctx, wholeTime+d.opts.Hold, func(n status.Node) error { return heldBy(n, d.vip.Name, victim) }); err != nil {
 			return Round{}, err
 		}
 	}
@@ -113,6 +119,7 @@ func (d *Drill) round(ctx context.Context, planned round) (Round, error) {
 		if planned.kind == Handover {
 			return d.cluster.Handover(ctx, d.vip.Name, to)
 		}
+		d.lasts = time.Now().Add(d.opts.Hold + notice)
 		return d.cluster.Inflict(ctx, victim, fault.Kind(planned.kind), d.opts.Hold)
 	})
 }
@@ -132,7 +139,7 @@ func (d *Drill) watched(ctx context.Context, v status.VIP, r *Round, act func() 
 	var blind error // why they stopped looking
 	if !d.opts.NoWire {
 		var err error
-		if e, err = d.newEyes(v.Interface); err != nil {
+		if e, err = d.newEyes(); err != nil {
 			return fmt.Errorf("look who answers for %s: %w; --no-wire goes without", d.vip.Address, err)
 		}
 		running.Go(func() { blind = e.Run(with) })
@@ -172,7 +179,7 @@ func (d *Drill) watched(ctx context.Context, v status.VIP, r *Round, act func() 
 // over waits until another node has the address, all clients are served and the
 // cluster is whole.
 func (d *Drill) over(ctx context.Context, t trio, r *Round, struck time.Time) error {
-	n, err := d.await(ctx, func(n status.Node) error {
+	n, err := d.await(ctx, wholeTime+d.opts.Hold, func(n status.Node) error {
 		v, _ := vipOf(n, d.vip.Name)
 		if v.Holder == "" || v.Holder == r.Struck {
 			return fmt.Errorf("nobody has taken %s over from %s", d.vip.Name, r.Struck)
@@ -192,7 +199,7 @@ func (d *Drill) over(ctx context.Context, t trio, r *Round, struck time.Time) er
 			return err
 		}
 	}
-	if _, err := d.whole(ctx); err != nil {
+	if _, err := d.whole(ctx, wholeTime+d.opts.Hold); err != nil {
 		return err
 	}
 	if r.Kind == Kind(fault.Kill) {
@@ -215,8 +222,8 @@ func (d *Drill) serving(ctx context.Context, t trio, after time.Time) error {
 }
 
 // whole waits until nothing is wrong with the cluster.
-func (d *Drill) whole(ctx context.Context) (status.Node, error) {
-	return d.await(ctx, func(n status.Node) error {
+func (d *Drill) whole(ctx context.Context, limit time.Duration) (status.Node, error) {
+	return d.await(ctx, limit, func(n status.Node) error {
 		if all := lacks(n, d.vip.Name); len(all) > 0 {
 			return &Unhealthy{all}
 		}
@@ -224,19 +231,19 @@ func (d *Drill) whole(ctx context.Context) (status.Node, error) {
 	})
 }
 
-// await waits until the status is as wanted, for as long as a fault and a restart
-// may take.
-func (d *Drill) await(ctx context.Context, wanted func(status.Node) error) (n status.Node, err error) {
-	ctx, cancel := context.WithTimeout(ctx, wholeTime+d.opts.Hold)
-	defer cancel()
-	for {
+// await waits until the status is as wanted; the error says what it is instead.
+func (d *Drill) await(ctx context.Context, limit time.Duration, wanted func(status.Node) error) (n status.Node, err error) {
+	for end := time.Now().Add(limit); ; {
 		if n, err = d.cluster.Status(ctx); err == nil {
 			if err = wanted(n); err == nil {
 				return n, nil
 			}
 		}
+		if time.Now().After(end) {
+			return n, err
+		}
 		if ended := sleep(ctx, look); ended != nil {
-			return n, errors.Join(ended, err)
+			return n, ended
 		}
 	}
 }
@@ -246,15 +253,6 @@ func heldBy(n status.Node, vip, node string) error {
 		return fmt.Errorf("%s is held by %q, not by %s", vip, v.Holder, node)
 	}
 	return nil
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -22,6 +22,7 @@ const macLength = 6
 // time, but for Close.
 type Asker struct {
 	ip   netip.Addr
+	self netip.Addr // who asks; an unspecified one is nobody
 	link string
 	ask  []byte
 	conn *packet.Conn
@@ -30,12 +31,12 @@ type Asker struct {
 // Claim is somebody who says that the address is theirs.
 type Claim struct {
 	MAC net.HardwareAddr
-	// Answer says that this was told to somebody who asked, and not announced to
-	// all. A question from nobody may be answered to all.
+	// Answer says that this was told to whoever asked in this one's name, and not
+	// announced to all. In IPv6 an answer to nobody goes to all and is none of these.
 	Answer bool
 }
 
-// Open asks in the name of nobody, which changes nobody's idea of where anything is;
+// Open asks in the name of nobody, when self is the zero Addr, which changes nobody's idea of where anything is;
 // or of self, an address of this host on that interface, so that answers come to
 // this host alone. It needs CAP_NET_RAW.
 func Open(link string, ip, self netip.Addr) (*Asker, error) {
@@ -46,7 +47,14 @@ func Open(link string, ip, self netip.Addr) (*Asker, error) {
 	if len(i.HardwareAddr) != macLength {
 		return nil, fmt.Errorf("interface %s is no Ethernet", link)
 	}
-	a := &Asker{ip: ip, link: link}
+	switch {
+	case self.IsValid():
+	case ip.Is4():
+		self = netip.IPv4Unspecified()
+	default:
+		self = netip.IPv6Unspecified()
+	}
+	a := &Asker{ip: ip, self: self, link: link}
 	if a.ask, err = question(ip, self, i.HardwareAddr); err != nil {
 		return nil, fmt.Errorf("make a question for %s: %w", ip, err)
 	}
@@ -86,7 +94,7 @@ func (a *Asker) Hear(until time.Time, with func(Claim)) error {
 		case err != nil:
 			return fmt.Errorf("hear answers for %s on %s: %w", a.ip, a.link, err)
 		}
-		if c, ok := claimOf(buf[:n], a.ip); ok {
+		if c, ok := claimOf(buf[:n], a.ip, a.self); ok {
 			with(c)
 		}
 	}

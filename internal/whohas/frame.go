@@ -32,14 +32,11 @@ func answersTo(ip netip.Addr) []bpf.Instruction {
 	return append(program, bpf.RetConstant{Val: 256})
 }
 
-// question asks who has ip: in the name of self, or of nobody when that is invalid,
-// which changes nobody's idea of where anything is (RFC 5227, section 2.1.1; RFC
+// question asks who has ip, in the name of self, or of nobody when that is 0.0.0.0 or
+// ::, which changes nobody's idea of where anything is (RFC 5227, section 2.1.1; RFC
 // 4862, section 5.4.2).
 func question(ip, self netip.Addr, from net.HardwareAddr) ([]byte, error) {
 	if ip.Is4() {
-		if !self.IsValid() {
-			self = netip.IPv4Unspecified()
-		}
 		p, err := arp.NewPacket(arp.OperationRequest, from, self, make(net.HardwareAddr, macLength), ip)
 		if err != nil {
 			return nil, err
@@ -55,10 +52,8 @@ func question(ip, self netip.Addr, from net.HardwareAddr) ([]byte, error) {
 		return nil, err
 	}
 	ask := &ndp.NeighborSolicitation{TargetAddress: ip}
-	if self.IsValid() { // RFC 4861, section 7.2.2
+	if !self.IsUnspecified() { // RFC 4861, section 7.2.2
 		ask.Options = []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: from}}
-	} else {
-		self = netip.IPv6Unspecified()
 	}
 	body, err := ndp.MarshalMessageChecksum(ask, self, group)
 	if err != nil {
@@ -74,8 +69,9 @@ func question(ip, self netip.Addr, from net.HardwareAddr) ([]byte, error) {
 	}).MarshalBinary()
 }
 
-// claimOf is who says in a frame that they have ip.
-func claimOf(b []byte, ip netip.Addr) (c Claim, ok bool) {
+// claimOf is who says in a frame that they have ip, and whether that answers a
+// question of self.
+func claimOf(b []byte, ip, self netip.Addr) (c Claim, ok bool) {
 	var f ethernet.Frame
 	if f.UnmarshalBinary(b) != nil {
 		return c, false
@@ -83,7 +79,7 @@ func claimOf(b []byte, ip netip.Addr) (c Claim, ok bool) {
 	if ip.Is4() {
 		var p arp.Packet
 		ok := p.UnmarshalBinary(f.Payload) == nil && p.SenderIP == ip && len(p.SenderHardwareAddr) == macLength
-		return Claim{MAC: p.SenderHardwareAddr, Answer: p.Operation == arp.OperationReply && p.TargetIP != ip}, ok
+		return Claim{MAC: p.SenderHardwareAddr, Answer: p.Operation == arp.OperationReply && p.TargetIP == self}, ok
 	}
 	const head = 40
 	if len(f.Payload) < head {

@@ -47,7 +47,7 @@ func (f *Fresh) once(ctx context.Context) error {
 		return err
 	}
 	defer closed(ctx, c)()
-	return f.service.ask(c, 2*connectTimeout)
+	return f.service.ask(c, freshTimeout)
 }
 
 // Kept asks on one connection, one request after the other, Every apart, and

@@ -27,9 +27,14 @@ type Service struct {
 
 // timeouts of one attempt.
 const (
-	connectTimeout = time.Second
-	answerTimeout  = 10 * time.Second
-	quietTime      = 50 * time.Millisecond // on a connection on which nothing is asked
+	// connectTimeout is for the TCP connection alone: a first packet that is lost while
+	// the address moves is said again by another attempt, not by the kernel a whole
+	// second later (RFC 6298, section 2.1).
+	connectTimeout   = 250 * time.Millisecond
+	handshakeTimeout = time.Second
+	freshTimeout     = 2 * time.Second       // for the answer on a new connection
+	answerTimeout    = 10 * time.Second      // on a kept one
+	quietTime        = 50 * time.Millisecond // on a connection on which nothing is asked
 )
 
 // conn is a connection to the service.
@@ -38,18 +43,20 @@ type conn struct {
 	in *bufio.Reader
 }
 
-// dial connects, and makes a TLS handshake. Who waits longer than ctx is given up.
+// dial connects, and makes a TLS handshake, in the time that either may take.
 func (s Service) dial(ctx context.Context) (*conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", s.Address.String())
+	d := net.Dialer{Timeout: connectTimeout}
+	c, err := d.DialContext(ctx, "tcp", s.Address.String())
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", cause(err))
 	}
 	if s.TLS != nil {
+		ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+		defer cancel()
 		secure := tls.Client(c, s.TLS)
 		if err := secure.HandshakeContext(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("make a TLS handshake: %w", cause(err)), c.Close())
+			_ = c.Close()
+			return nil, fmt.Errorf("make a TLS handshake: %w", cause(err))
 		}
 		c = secure
 	}

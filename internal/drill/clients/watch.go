@@ -68,7 +68,7 @@ func (w *Watch) listen(ctx context.Context) {
 // begin asks what is to be listened to.
 func (w *Watch) begin(c *conn) error {
 	if !w.Real {
-		if err := w.service.ask(c, 2*connectTimeout); err != nil {
+		if err := w.service.ask(c, freshTimeout); err != nil {
 			return err
 		}
 		return c.SetDeadline(time.Time{})
@@ -76,7 +76,7 @@ func (w *Watch) begin(c *conn) error {
 	if err := c.SetDeadline(time.Now().Add(2 * connectTimeout)); err != nil {
 		return err
 	}
-	resp, err := request(c, w.service.Address.String(), w.service.Path, w.token)
+	resp, err := request(c, w.service.Address.String(), w.service.Path, w.token) //nolint:bodyclose // it is the connection that is listened to, and closed
 	if err != nil {
 		return err
 	}
