@@ -49,10 +49,10 @@ func question(ctx context.Context, in *bufio.Reader, out io.Writer, text, usual 
 		}()
 		select {
 		case <-ctx.Done():
-			return "", errors.New("stopped; nothing was written")
+			return "", errors.New("stopped; nothing was done")
 		case line, ok := <-answer:
 			if !ok {
-				return "", errors.New("no answer; nothing was written (flags tell the same: kshalb init --help)")
+				return "", errors.New("no answer; nothing was done (flags tell the same, see --help)")
 			}
 			if line == "" {
 				line = usual
