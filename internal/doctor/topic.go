@@ -39,6 +39,7 @@ func topics() []topic {
 		{"port", lookPort, judgePort},
 		{"backends", lookBackends, judgeBackends},
 		{"clock", lookClock, judgeClock},
+		{"firewall", lookFirewall, judgeFirewall},
 	}
 }
 

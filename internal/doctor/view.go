@@ -41,6 +41,7 @@ type View struct {
 
 	Backends []Backend `json:"backends,omitempty"`
 	Clock    *Clock    `json:"clock,omitempty"`
+	Firewall *Firewall `json:"firewall,omitempty"`
 }
 
 // Case is all that is judged at once.
