@@ -113,6 +113,7 @@ func (f doctorFlags) look(ctx context.Context, cfg *config.Config) doctor.Case {
 	own := f.looker(ctx, cfg).Look(ctx)
 	peers := <-asked
 	maps.Copy(c.Views, peers.Views.Views)
+	c.Asked = peers.Asked
 	c.Views[f.node] = own
 	for _, p := range cfg.Cluster.Peers {
 		switch why, lost := peers.Lost[p.Name]; {

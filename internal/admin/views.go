@@ -16,6 +16,8 @@ type Views struct {
 	Node  string                 `json:"node"` // who asked them; "" is no peer
 	Views map[string]doctor.View `json:"views"`
 	Lost  map[string]string      `json:"lost"` // why a peer gave none
+
+	Asked map[string]doctor.Asked `json:"asked,omitempty"` // when
 }
 
 // serveViews has the peers looked at.

@@ -52,7 +52,7 @@ func (a *App) view(ctx context.Context, _ string, question []byte) ([]byte, erro
 
 // views asks the peers what they see.
 func (a *App) views(ctx context.Context, domains []string) (admin.Views, error) {
-	all := admin.Views{Node: a.self.Name, Views: make(map[string]doctor.View), Lost: make(map[string]string)}
+	all := admin.Views{Node: a.self.Name, Views: make(map[string]doctor.View), Lost: make(map[string]string), Asked: make(map[string]doctor.Asked)}
 	if a.cluster == nil {
 		return all, nil
 	}
@@ -66,14 +66,16 @@ func (a *App) views(ctx context.Context, domains []string) (admin.Views, error) 
 	var asking sync.WaitGroup
 	for _, p := range others(a.reloads.inForce.Load(), a.self.Name) {
 		asking.Go(func() {
+			sent := time.Now()
 			v, err := a.viewOf(ctx, p.Name, question)
+			heard := time.Now()
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				all.Lost[p.Name] = err.Error()
 				return
 			}
-			all.Views[p.Name] = v
+			all.Views[p.Name], all.Asked[p.Name] = v, doctor.Asked{Sent: sent, Heard: heard}
 		})
 	}
 	asking.Wait()

@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"encoding/binary"
+	"strings"
 
+	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -28,6 +30,26 @@ func tryOwner(flags uint32) bool {
 		made = transact(conn, unix.NFT_MSG_DELTABLE, 0, name)
 	}
 	return made == nil
+}
+
+// verdictIn is the verdict of a map's element (NFTA_DATA_VERDICT,
+// linux/netfilter/nf_tables.h), which the nftables library leaves as it is.
+func verdictIn(data []byte) (*expr.Verdict, bool) {
+	attrs, err := netlink.UnmarshalAttributes(data)
+	if err != nil {
+		return nil, false
+	}
+	var v expr.Verdict
+	var ok bool
+	for _, a := range attrs {
+		switch {
+		case a.Type == unix.NFTA_VERDICT_CODE && len(a.Data) == 4:
+			v.Kind, ok = expr.VerdictKind(int32(binary.BigEndian.Uint32(a.Data))), true
+		case a.Type == unix.NFTA_VERDICT_CHAIN:
+			v.Chain = strings.TrimRight(string(a.Data), "\x00")
+		}
+	}
+	return &v, ok
 }
 
 // transact sends one message about a table of family inet as a transaction.

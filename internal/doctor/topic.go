@@ -37,6 +37,9 @@ func topics() []topic {
 		{"gossip", lookGossip, judgeGossip},
 		{"fence", lookFence, judgeFence},
 		{"port", lookPort, judgePort},
+		{"backends", lookBackends, judgeBackends},
+		{"clock", lookClock, judgeClock},
+		{"firewall", lookFirewall, judgeFirewall},
 	}
 }
 
@@ -61,6 +64,7 @@ func (l *Looker) Look(ctx context.Context) View {
 		})
 	}
 	looking.Wait()
+	v.Took = Seconds(time.Since(v.Taken).Seconds())
 	return v
 }
 

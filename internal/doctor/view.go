@@ -11,7 +11,8 @@ import (
 type View struct {
 	Node      string    `json:"node"`
 	Version   string    `json:"version"`
-	Taken     time.Time `json:"taken"`     // by the node's own clock
+	Taken     time.Time `json:"taken"`     // by the node's own clock, at the begin
+	Took      Seconds   `json:"took"`      // to look; 0: an older kshalb does not say
 	Contained bool      `json:"contained"` // in a container: the host's processes and files are not seen
 
 	// Unseen is why a topic could not be looked at, by its name. Its part of the
@@ -37,6 +38,10 @@ type View struct {
 	Gossip  *Gossip  `json:"gossip,omitempty"`
 	Fence   *Fence   `json:"fence,omitempty"`
 	Ports   []Port   `json:"ports,omitempty"`
+
+	Backends []Backend `json:"backends,omitempty"`
+	Clock    *Clock    `json:"clock,omitempty"`
+	Firewall *Firewall `json:"firewall,omitempty"`
 }
 
 // Case is all that is judged at once.
@@ -45,7 +50,21 @@ type Case struct {
 	Self   string            // the node whose doctor asks; "" is no peer
 	Views  map[string]View   // by node; Self's own is among them
 	Lost   map[string]string // why a peer gave no view
+
+	// Asked is when Self asked each node, by Self's own clock.
+	Asked map[string]Asked
 }
+
+// Asked is the time of a question.
+type Asked struct {
+	Sent  time.Time `json:"sent"`  // just before it left
+	Heard time.Time `json:"heard"` // just after the answer came
+}
+
+// Seconds are a duration.
+type Seconds float64
+
+func (s Seconds) duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
 
 // Nodes are the names of the nodes that gave a view, Self first, then as the
 // configuration has them.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"sync"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -15,6 +16,7 @@ import (
 // namespace is an unnamed network namespace. It lives as long as its
 // descriptor, or a socket or process in it.
 type namespace struct {
+	mu sync.Mutex // around uses of fd
 	fd netns.NsHandle
 	nl *netlink.Handle
 }
@@ -72,11 +74,22 @@ func (n *namespace) open() error {
 // not in it; sockets that f opens stay in it.
 func (n *namespace) do(f func() error) error {
 	return away(func() error {
-		if err := netns.Set(n.fd); err != nil {
+		if err := n.enter(); err != nil {
 			return fmt.Errorf("enter a network namespace: %w", err)
 		}
 		return f()
 	})
+}
+
+// enter does not meet a close: the number of the descriptor may be another one's
+// after it.
+func (n *namespace) enter() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.fd.IsOpen() {
+		return ErrClosed
+	}
+	return netns.Set(n.fd)
 }
 
 // away runs f, which may change the thread's network namespace, and goes back.
@@ -106,6 +119,8 @@ func (n *namespace) close() {
 	if n.nl != nil {
 		n.nl.Close()
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.fd.IsOpen() {
 		_ = n.fd.Close() // an open descriptor: nothing can go wrong
 	}

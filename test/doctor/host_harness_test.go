@@ -169,13 +169,19 @@ func (w *ward) look() map[string]doctor.View {
 }
 
 // judge is what the doctor finds on all masters, of the topics of hosts.
-func (w *ward) judge() (found []doctor.Finding) {
+func (w *ward) judge() []doctor.Finding {
+	w.Helper()
+	return w.judgeOf(hostTopics...)
+}
+
+// judgeOf is what the doctor finds on all masters, of some topics.
+func (w *ward) judgeOf(topics ...string) (found []doctor.Finding) {
 	w.Helper()
 	cfg, err := config.Load(w.Masters[0].ConfigFile())
 	must(w.T, err)
 	few(cfg)
 	for _, f := range doctor.Judge(doctor.Case{Config: cfg, Self: w.Masters[0].Name(), Views: w.look()}) {
-		if slices.Contains(hostTopics, f.Topic) {
+		if slices.Contains(topics, f.Topic) {
 			found = append(found, f)
 		}
 	}

@@ -39,6 +39,7 @@ func TestHostHealthy(t *testing.T) {
 			found := w.judge()
 			w.expect(found)
 			w.each(found)
+			w.expect(w.judgeOf("backends", "firewall"))
 		})
 	}
 }
@@ -87,6 +88,11 @@ func (w *ward) serve(m *cluster.Master) {
 	w.Helper()
 	pair, err := m.Certificate(pki.Names{})
 	must(w.T, err)
+	w.serveWith(m, pair)
+}
+
+func (w *ward) serveWith(m *cluster.Master, pair pki.Pair) {
+	w.Helper()
 	cert, err := pair.TLS()
 	must(w.T, err)
 	ln, err := m.Listen("tcp", fmt.Sprintf("[::]:%d", cluster.Port))

@@ -18,25 +18,10 @@ import (
 	"github.com/kshalb/kshalb/internal/status"
 )
 
-// supervise starts kshalb again when it ends, as a kubelet does.
+// supervise has kshalb start again when it ends.
 func (s *scene) supervise() {
 	for _, m := range s.Masters {
-		done, over := make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(over)
-			for {
-				select {
-				case <-m.Kshalb().Done():
-				case <-done:
-					return
-				}
-				if err := m.Start(); err != nil {
-					s.Error(err)
-					return
-				}
-			}
-		}()
-		s.Cleanup(func() { close(done); <-over })
+		labtest.Background(s.T, m.Supervise)
 	}
 }
 

@@ -23,7 +23,7 @@ var driven = map[string][]string{
 	"github.com/hashicorp/memberlist": {"pkg/election/gossip.go", "pkg/election/gossip_door.go", "pkg/election/gossip_lobby.go", "pkg/election/gossip_meta.go", "pkg/election/gossip_transport.go", "pkg/election/keyring.go"},
 	"github.com/vishvananda/netlink":  {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/doctor/host_neighbours.go", "internal/doctor/port_inside.go", "internal/drill/fault/toward.go"},
 	"github.com/vishvananda/netns":    {"internal/lab/*.go"},
-	"github.com/google/nftables":      {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/doctor/fence_try.go", "internal/doctor/host_nftables.go", "internal/doctor/firewall_nft.go", "internal/drill/fault/tables.go", "bench/relay/dnat_linux.go"},
+	"github.com/google/nftables":      {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/doctor/fence_try.go", "internal/doctor/host_nftables.go", "internal/doctor/firewall_*.go", "internal/drill/fault/tables.go", "bench/relay/dnat_linux.go"},
 	"github.com/mdlayher/arp":         {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/whohas/*.go"},
 	"github.com/mdlayher/ethernet":    {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/whohas/*.go"},
 	"github.com/mdlayher/packet":      {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/whohas/*.go"},

@@ -95,6 +95,21 @@ func (m *Master) Start() error {
 	return nil
 }
 
+// Supervise starts kshalb again each time it ends, as a kubelet does, until ctx ends.
+// It has to run.
+func (m *Master) Supervise(ctx context.Context) error {
+	for {
+		select {
+		case <-m.Kshalb().Done():
+		case <-ctx.Done():
+			return nil
+		}
+		if err := m.Start(); err != nil {
+			return err
+		}
+	}
+}
+
 // Kshalb is the process that was started last, or nil.
 func (m *Master) Kshalb() *lab.Process {
 	m.mu.Lock()

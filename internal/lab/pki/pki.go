@@ -20,7 +20,7 @@ import (
 )
 
 // valid is how long certificates hold, from an hour ago.
-const valid = 24 * time.Hour
+const valid = 90 * 24 * time.Hour
 
 // CA signs certificates. It is safe for concurrent use.
 type CA struct {
