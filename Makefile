@@ -39,6 +39,14 @@ test: need-go ## every test that needs nothing but this machine
 e2e: need-go ## client-go through the VIP in front of three real kube-apiservers (builds them once)
 	test/e2e/run
 
+.PHONY: monitoring
+monitoring: need-go ## alert rules, dashboard and metrics against a real Prometheus (gets Debian's, installs nothing)
+	test/monitoring/run $(GOTESTFLAGS)
+
+.PHONY: page
+page: need-go ## the status page in a real headless Chromium (KSHALB_CHROMIUM, or the one on the PATH)
+	test/page/run
+
 .PHONY: bench
 bench: build ## the relay beside HAProxy, nginx and the kernel alone (BENCHFLAGS='-rounds 1 -only bulk-1'; 12 minutes)
 	$(GO) run ./bench/relay $(BENCHFLAGS)
@@ -75,6 +83,7 @@ check: need-go ## vet, lint, go fix and known vulnerabilities
 	@out=$$($(GO) fix -diff ./... 2>&1) && test -z "$$out" || { printf '%s\n' "$$out" "go fix ./... mends this" >&2; exit 1; }
 	$(TOOL) golangci-lint run ./...
 	cd test/e2e && $(GO) vet ./...
+	cd test/page && $(GO) vet ./...
 	@.ci/vulnerabilities
 
 .PHONY: clean

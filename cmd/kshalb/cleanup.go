@@ -17,7 +17,8 @@ func newCleanup() *cobra.Command {
 tables that carry its mark, and nothing else. run does the same when it starts.
 It refuses, and touches nothing, while a kshalb on this host holds an address.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, _ := newLogger(cmd.ErrOrStderr(), config.Log{Level: slog.LevelInfo})
+			handler, _ := newHandler(cmd.ErrOrStderr(), config.Log{Level: slog.LevelInfo})
+			log := slog.New(handler)
 			return app.Cleanup(log)
 		},
 	}

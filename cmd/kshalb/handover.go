@@ -19,10 +19,11 @@ func newHandover() *cobra.Command {
 	var socket, vip string
 	cmd := &cobra.Command{
 		Use:   "handover [NODE]",
-		Short: "Give the addresses that this node holds to another one",
+		Short: "Give addresses from the node that holds them to another one",
 		Long: `Handover gives every address that this node holds, or the one named with --vip,
-to NODE, or to the node that is best able to hold it. It waits until this node
-knows of the new holder, 5s at most.`,
+whichever node holds it, to NODE, or to the node that is best able to hold it. A
+node that holds nothing and knows of one address has its holder give that. It
+waits until the old holder knows of the new one, 5s at most.`,
 		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return candidates(cmd, args, socket), cobra.ShellCompDirectiveNoFileComp
@@ -49,11 +50,12 @@ knows of the new holder, 5s at most.`,
 		},
 	}
 	cmd.Flags().StringVar(&socket, "socket", defaultSocket, "admin socket `PATH` of the running kshalb")
-	cmd.Flags().StringVar(&vip, "vip", "", "hand only the VIP of this `NAME` over (default: all that this node holds)")
+	cmd.Flags().StringVar(&vip, "vip", "", "hand the VIP of this `NAME` over, whoever holds it (default: all that this node holds)")
 	return cmd
 }
 
-// held are the names of the VIPs that the node holds, or the one of that name.
+// held are the names of the VIPs that the node holds, or the one of that name, or
+// the only one that there is.
 func held(n status.Node, vip string) ([]string, error) {
 	if len(n.VIPs) == 0 {
 		return nil, errors.New("hand over: this kshalb has no VIP")
@@ -66,7 +68,7 @@ func held(n status.Node, vip string) ([]string, error) {
 	for _, v := range n.VIPs {
 		switch {
 		case vip != "" && !known(v):
-		case v.Holder == n.Name:
+		case v.Holder == n.Name, v.Holder != "" && (vip != "" || len(n.VIPs) == 1):
 			names = append(names, v.Name)
 		case v.Holder == "":
 			elsewhere = append(elsewhere, v.Name+" has no holder that it knows of")
@@ -75,7 +77,7 @@ func held(n status.Node, vip string) ([]string, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("hand over: %s holds nothing: %s; run this on the holder", n.Name, strings.Join(elsewhere, ", "))
+		return nil, fmt.Errorf("hand over: %s holds nothing: %s; --vip names one that another node holds", n.Name, strings.Join(elsewhere, ", "))
 	}
 	return names, nil
 }
@@ -88,7 +90,7 @@ func candidates(cmd *cobra.Command, args []string, socket string) []string {
 	}
 	var names []string
 	for _, p := range n.Peers {
-		if p.Name != n.Name && !p.Witness {
+		if !p.Witness {
 			names = append(names, p.Name)
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +22,7 @@ type initFlags struct {
 	hand    importer.Hand
 	out     string
 	host    string
+	image   string
 	install bool
 	dryRun  bool
 	force   bool
@@ -33,15 +33,24 @@ func newInit() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init [[KIND=]FILE...]",
 		Short: "Make a configuration of what you have",
-		Long: `Init writes kshalb.yaml and a gossip key into a folder. It reads what there is
-of a cluster or of an older balancer, and tells what it could not carry over,
+		Long: `Init writes kshalb.yaml, a gossip key and the static pod into a folder, and for
+workers that are to have a balancer of their own the folder node. It reads what there
+is of a cluster or of an older balancer, and tells what it could not carry over,
 worst first. A comment behind each value says where it came from. Files are told
 apart by what is in them, or by KIND: ` + strings.Join(importer.Kinds(), ", ") + `.
 A FILE of - is the standard input.
 
 What flags say holds before what files say. Without files and flags it asks, on a
 terminal. Files that are there are left alone, unless --force is given; a gossip
-key always is.`,
+key always is.
+
+--install is for a master. The static pod goes where this host's kubelet starts it
+when that one is part of a cluster (/var/lib/kubelet/config.yaml) and no file was
+read, so that nothing else has to stop before. Else it is beside the configuration, in
+` + filepath.Dir(defaultConfig) + `, and what is left to do tells when to put it there.
+
+--dry-run prints the configuration to the standard output, and all else, each file
+under its name, to the standard error.`,
 		Example: `  kshalb init haproxy.cfg keepalived.conf
   kshalb init kubeadm.yaml --vip 192.168.0.10 --masters master1=192.168.0.1,master2=192.168.0.2,master3=192.168.0.3
   kshalb init --vip 192.168.0.10 --masters 192.168.0.1,192.168.0.2,192.168.0.3 --dry-run`,
@@ -59,8 +68,9 @@ key always is.`,
 	flags.StringVar(&f.hand.Bootstrap, "bootstrap", "", "`NAME` of the master that holds the address before the others exist")
 	flags.StringVar(&f.host, "host", "", "`NAME` of the host that the files are from, for conditions on it in keepalived.conf")
 	flags.StringVar(&f.out, "out", "kshalb", "`FOLDER` to write into")
-	flags.BoolVar(&f.install, "install", false, "write to where this host's kshalb reads them, "+filepath.Dir(defaultConfig))
-	flags.BoolVar(&f.dryRun, "dry-run", false, "print the configuration and write nothing")
+	flags.StringVar(&f.image, "image", "", "`NAME` of the pods' image (default: kshalb/kshalb with the version of this program)")
+	flags.BoolVar(&f.install, "install", false, "write to where this host, a master, reads them")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be written, and write nothing")
 	flags.BoolVar(&f.force, "force", false, "write over files that are there")
 	return cmd
 }
@@ -90,13 +100,30 @@ func (f initFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	kubelet := ""
+	if f.install && len(args) == 0 {
+		if kubelet, err = setup.PodFolder(""); err != nil {
+			return err
+		}
+	}
+	if kubelet != "" { // then no step has to come before
+		p.Steps = []string{othersStep}
+	}
+	kit, err := f.kit(&p, text)
+	if err != nil {
+		return err
+	}
+	written := f.files(text, kit, kubelet)
 	if f.dryRun {
-		_, err := cmd.OutOrStdout().Write(text)
+		err := f.preview(cmd.OutOrStdout(), cmd.ErrOrStderr(), written)
 		tell(cmd.ErrOrStderr(), p)
 		return err
 	}
-	return f.write(cmd.OutOrStdout(), p, text)
+	return f.write(cmd.OutOrStdout(), p, written)
 }
+
+// othersStep is what is left to do when this host, of a cluster that runs, has all.
+const othersStep = "Have the same files on the other masters, one after the other; gossip.key has to be the one of this host."
 
 // asks reports whether nothing was told, and a person is there to be asked.
 func (f initFlags) asks(cmd *cobra.Command, args []string) bool {
@@ -104,15 +131,7 @@ func (f initFlags) asks(cmd *cobra.Command, args []string) bool {
 	return len(args) == 0 && !told && isTerminal(os.Stdin) && isTerminal(os.Stdout)
 }
 
-func (f initFlags) write(out io.Writer, p plan.Plan, text []byte) error {
-	folder := f.out
-	if f.install {
-		folder = filepath.Dir(defaultConfig)
-	}
-	files := []setup.File{
-		{Path: filepath.Join(folder, "kshalb.yaml"), Mode: 0o644, Data: text},
-		{Path: filepath.Join(folder, "gossip.key"), Mode: 0o600, Data: setup.NewKey(), Keep: true},
-	}
+func (f initFlags) write(out io.Writer, p plan.Plan, files []setup.File) error {
 	outcomes, err := setup.Write(files, f.force)
 	if err != nil {
 		return err
@@ -201,57 +220,4 @@ func glob(from, pattern string) ([]plan.File, error) {
 		files = append(files, f)
 	}
 	return files, nil
-}
-
-// ask asks a person for the least that a configuration needs.
-func ask(ctx context.Context, in *bufio.Reader, out io.Writer, h *importer.Hand) error {
-	vip, err := question(ctx, in, out, "Floating address, a free one of the masters' network (such as 192.168.0.10)", "")
-	if err != nil {
-		return err
-	}
-	masters, err := question(ctx, in, out, "Masters, as NAME=ADDRESS,... (such as master1=192.168.0.1,master2=192.168.0.2,master3=192.168.0.3)", "")
-	if err != nil {
-		return err
-	}
-	port, err := question(ctx, in, out, "Port that clients connect to", "6443")
-	if err != nil {
-		return err
-	}
-	h.VIPs, h.Masters = []string{vip}, strings.Split(masters, ",")
-	if _, err := fmt.Sscan(port, &h.Port); err != nil {
-		return usageError{fmt.Errorf("port %q is no number", port)}
-	}
-	return nil
-}
-
-// question asks until there is an answer; an empty one is usual.
-func question(ctx context.Context, in *bufio.Reader, out io.Writer, text, usual string) (string, error) {
-	for {
-		fmt.Fprint(out, text)
-		if usual != "" {
-			fmt.Fprintf(out, " [%s]", usual)
-		}
-		fmt.Fprint(out, ": ")
-		answer := make(chan string, 1) // without a line it is closed
-		go func() {
-			defer close(answer)
-			if line, err := in.ReadString('\n'); err == nil {
-				answer <- strings.TrimSpace(line)
-			}
-		}()
-		select {
-		case <-ctx.Done():
-			return "", errors.New("stopped; nothing was written")
-		case line, ok := <-answer:
-			if !ok {
-				return "", errors.New("no answer; nothing was written (flags tell the same: kshalb init --help)")
-			}
-			if line == "" {
-				line = usual
-			}
-			if line != "" {
-				return line, nil
-			}
-		}
-	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -168,7 +169,8 @@ func TestLogFormats(t *testing.T) {
 	for format, want := range map[string]string{"text": "level=INFO msg=hello", "json": `"msg":"hello"`} {
 		var out bytes.Buffer
 		cfg := config.Log{Format: format}
-		log, _ := newLogger(&out, cfg)
+		handler, _ := newHandler(&out, cfg)
+		log := slog.New(handler)
 		log.Info("hello")
 		log.Debug("quiet")
 		if !strings.Contains(out.String(), want) || strings.Contains(out.String(), "quiet") {

@@ -18,7 +18,8 @@ SIGHUP does, and says what has changed. All of the new configuration is put into
 force, or nothing: what is wrong, or can't change while kshalb runs, is named.
 
 What can change: cluster.peers, by one voter at a time; the keys in
-cluster.gossip.keyFile; vips[].priorities and vips[].preempt; log.level.`,
+cluster.gossip.keyFile; vips[].priorities and vips[].preempt;
+listeners[].backends.addresses; log.level.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			done, err := admin.AskReload(cmd.Context(), socket)
 			if err != nil {

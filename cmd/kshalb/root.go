@@ -20,7 +20,7 @@ It runs on every master and needs no API server, no etcd and no credentials.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(), newCheck(), newInit(), newDoctor(), newStatus(), newHandover(), newDrain(), newUndrain(), newMaintenance(), newWeight(), newReload(), newCleanup(), newDemo(), newVersion())
+	root.AddCommand(newRun(), newCheck(), newInit(), newManifest(), newDoctor(), newDrill(), newStatus(), newHandover(), newDrain(), newUndrain(), newMaintenance(), newWeight(), newReload(), newCleanup(), newDemo(), newVersion(), newDrillHelper())
 	root.InitDefaultCompletionCmd()
 	requireKnownArgs(root)
 	return root

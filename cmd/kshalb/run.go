@@ -14,6 +14,7 @@ import (
 
 	"github.com/kshalb/kshalb/internal/app"
 	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/journal"
 	"github.com/kshalb/kshalb/internal/logqueue"
 	"github.com/kshalb/kshalb/internal/state"
 )
@@ -29,6 +30,8 @@ type runFlags struct {
 	listen   string
 	backends []string
 	loops    int
+
+	supervised bool
 }
 
 func newRun() *cobra.Command {
@@ -53,6 +56,7 @@ any file.`,
 	flags.StringVar(&f.listen, "listen", "", "serve on `ADDRESS:PORT` without a file")
 	flags.StringArrayVar(&f.backends, "backend", nil, "send connections to `ADDRESS:PORT`; may be given several times")
 	flags.IntVar(&f.loops, "loops", 0, "carry connections by `N` event loops, a thread each, 1 to 64 (default: one for each core, up to 4)")
+	flags.BoolVar(&f.supervised, "supervised", false, "something starts kshalb again when it is killed, so that a drill may do so (default: found out, in a pod and under systemd)")
 	return cmd
 }
 
@@ -63,13 +67,18 @@ func (f runFlags) run(cmd *cobra.Command) error {
 	}
 	lines, flush := queued(cmd.ErrOrStderr())
 	defer flush()
-	log, level := newLogger(lines, cfg.Log)
+	handler, level := newHandler(lines, cfg.Log)
+	last := journal.New()
+	log := slog.New(last.Handler(handler))
 	asked, stop := hangups()
 	defer stop()
 	for _, w := range cfg.Warnings {
 		log.Warn(w.String())
 	}
-	opts := app.Options{Node: f.node, Version: version(), State: f.state, Loops: f.loops, Hangup: asked, Level: level}
+	opts := app.Options{
+		Node: f.node, Version: version(), State: f.state, Loops: f.loops,
+		Hangup: asked, Level: level, Journal: last, Supervised: f.supervised,
+	}
 	if !f.embedded() {
 		opts.Load = func() (*config.Config, error) { return config.Load(f.config) }
 	}
@@ -122,13 +131,13 @@ func queued(w io.Writer) (lines io.Writer, flush func()) {
 	}
 }
 
-// newLogger returns a logger and what its level can be changed with.
-func newLogger(w io.Writer, cfg config.Log) (*slog.Logger, *slog.LevelVar) {
+// newHandler writes a log, and returns what its level can be changed with.
+func newHandler(w io.Writer, cfg config.Log) (slog.Handler, *slog.LevelVar) {
 	level := new(slog.LevelVar)
 	level.Set(cfg.Level)
 	opts := &slog.HandlerOptions{Level: level}
 	if cfg.Format == config.LogJSON {
-		return slog.New(slog.NewJSONHandler(w, opts)), level
+		return slog.NewJSONHandler(w, opts), level
 	}
-	return slog.New(slog.NewTextHandler(w, opts)), level
+	return slog.NewTextHandler(w, opts), level
 }

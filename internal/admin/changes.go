@@ -16,6 +16,7 @@ const (
 	ReloadPath   = "/api/v1/reload"
 	BackendsPath = "/api/v1/backends"
 	ViewsPath    = "/api/v1/views"
+	DrillPath    = "/api/v1/drill"
 )
 
 // Changes are what the socket can ask for. All of it is safe for concurrent
@@ -26,6 +27,7 @@ type Changes struct {
 	Reload   func() (Reloaded, error)
 	Backend  func(BackendOrder) (BackendOrdered, error)
 	Views    func(ctx context.Context, domains []string) (Views, error)
+	Drill    func(context.Context, DrillOrder) error
 }
 
 // Handover is a VIP that went from one node to another.
@@ -81,6 +83,9 @@ func NewSocketHandler(src Source, changes Changes, log *slog.Logger) http.Handle
 	})
 	mux.HandleFunc("POST "+ViewsPath, func(w http.ResponseWriter, r *http.Request) {
 		serveViews(w, r, changes.Views, log)
+	})
+	mux.HandleFunc("POST "+DrillPath, func(w http.ResponseWriter, r *http.Request) {
+		serveDrill(w, r, changes.Drill, log)
 	})
 	mux.HandleFunc("POST "+ReloadPath, func(w http.ResponseWriter, _ *http.Request) {
 		done, err := changes.Reload()

@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/kshalb/kshalb/internal/drill/fault"
 	"github.com/kshalb/kshalb/internal/status"
 )
 
@@ -38,6 +40,10 @@ func (a *asked) handler() http.Handler {
 			}
 			a.calls = append(a.calls, call)
 			return BackendOrdered{Backend: o.Backend, Order: "drained", Notes: []string{}}, a.err
+		},
+		Drill: func(_ context.Context, o DrillOrder) error {
+			a.calls = append(a.calls, fmt.Sprintf("%s %s %s %v", o.Do, o.Kind, o.Node, o.Hold))
+			return a.err
 		},
 		Reload: func() (Reloaded, error) {
 			a.calls = append(a.calls, "reload")
@@ -68,6 +74,11 @@ func TestSocketPaths(t *testing.T) {
 		{"drain by GET", "GET", BackendsPath, "", 405, "", ""},
 		{"drain of nothing", "POST", BackendsPath, `{"action": "drain"}`, 400, "order about a backend: the body must be ", ""},
 		{"drain with a word more", "POST", BackendsPath, `{"backend": "m1", "action": "drain", "now": true}`, 400, "order about a backend: ", ""},
+		{"fault", "POST", DrillPath, `{"do": "inflict", "node": "m1", "kind": "cut", "hold": 1000000000}`, 200, "{}", "inflict cut m1 1s"},
+		{"can it be", "POST", DrillPath, `{"do": "able", "node": "m1", "kind": "cut"}`, 200, "{}", "able cut m1 0s"},
+		{"fault nowhere", "POST", DrillPath, `{"do": "inflict", "kind": "cut"}`, 400, "drill: the body must be ", ""},
+		{"another step of a drill", "POST", DrillPath, `{"do": "stop", "node": "m1"}`, 400, "drill: the body must be ", ""},
+		{"fault by GET", "GET", DrillPath, "", 405, "", ""},
 		{"reload", "POST", ReloadPath, "", 200, "log.level: info -> debug", "reload"},
 		{"reload by GET", "GET", ReloadPath, "", 405, "", ""},
 		{"post to the status", "POST", StatusPath, "", 405, "", ""},
@@ -123,7 +134,7 @@ func TestChangesOnTheSocketOnly(t *testing.T) {
 		}
 	}()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for _, p := range []string{HandoverPath, ReloadPath, BackendsPath} {
+	for _, p := range []string{HandoverPath, ReloadPath, BackendsPath, DrillPath} {
 		for _, method := range []string{"POST", "PUT", "GET"} {
 			req, err := http.NewRequest(method, "http://"+s.doors[0].Addr().String()+p, strings.NewReader(`{"vip": "v"}`))
 			if err != nil {
@@ -148,6 +159,16 @@ func TestChangesOnTheSocketOnly(t *testing.T) {
 	order := BackendOrder{Backend: "m1", Listener: "l", Action: "weight", Weight: new(7), Who: "w", Why: "y", Force: true}
 	if done, err := AskBackend(t.Context(), path, order); err != nil || done.Backend != "m1" || done.Order != "drained" || a.calls[len(a.calls)-1] != "weight m1 l w y true 7" {
 		t.Errorf("%+v, %v, %q", done, err, a.calls)
+	}
+	drills := Drills(path)
+	if err := errors.Join(drills.Able(t.Context(), "m2", fault.Cut), drills.Inflict(t.Context(), "m2", fault.Cut, time.Second), drills.Handover(t.Context(), "v", "m2")); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"able cut m2 0s", "inflict cut m2 1s", "handover v to m2"}, a.calls[len(a.calls)-3:]); diff != "" {
+		t.Error(diff)
+	}
+	if n, err := drills.Status(t.Context()); err != nil || n.Name != "m1" {
+		t.Errorf("%+v, %v", n, err)
 	}
 	done, err := AskReload(t.Context(), path)
 	if diff := cmp.Diff([]string{"log.level: info -> debug"}, done.Changes); diff != "" || err != nil {
@@ -174,6 +195,7 @@ func TestRefusals(t *testing.T) {
 			for _, err := range []error{
 				func() error { _, err := AskReload(t.Context(), path); return err }(),
 				func() error { _, err := AskHandover(t.Context(), path, "v", ""); return err }(),
+				Drills(path).Able(t.Context(), "m1", fault.Kill),
 				func() error {
 					_, err := AskBackend(t.Context(), path, BackendOrder{Backend: "b", Action: "drain"})
 					return err

@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/kshalb/kshalb/internal/history"
+	"github.com/kshalb/kshalb/internal/page"
 	"github.com/kshalb/kshalb/internal/status"
 )
 
@@ -18,10 +20,12 @@ const StatusPath = "/api/v1/status"
 type Source struct {
 	Status  func() status.Node
 	Metrics prometheus.Gatherer
+	Points  func() map[string][]history.Point // of the last quarter of an hour, by listener
 }
 
 // NewHandler serves what src tells: /metrics, /healthz, /readyz,
-// /api/v1/status and, at /, a list of these. Only GET and HEAD are answered.
+// /api/v1/status, /api/v1/live and, at /, a page for people. Only GET and HEAD are
+// answered.
 func NewHandler(src Source, log *slog.Logger) http.Handler { return newMux(src, log) }
 
 func newMux(src Source, log *slog.Logger) *http.ServeMux {
@@ -42,8 +46,7 @@ func newMux(src Source, log *slog.Logger) *http.ServeMux {
 	mux.HandleFunc("GET "+StatusPath, func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, src.Status(), log)
 	})
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "kshalb\n\n/metrics\n/healthz\n/readyz\n%s\n", StatusPath)
-	})
+	mux.Handle("GET "+page.LivePath, &page.Live{Status: src.Status, Points: src.Points})
+	mux.HandleFunc("GET /{$}", page.Serve)
 	return mux
 }

@@ -39,7 +39,7 @@ func TestPaths(t *testing.T) {
 		code         int
 		body         string
 	}{
-		{"list", ready, "GET", "/", 200, "/metrics\n/healthz\n/readyz\n/api/v1/status\n"},
+		{"page", ready, "GET", "/", 200, "<title>kshalb</title>"},
 		{"alive", ready, "GET", "/healthz", 200, "ok\n"},
 		{"alive, not ready", waiting, "GET", "/healthz", 200, "ok\n"},
 		{"ready", ready, "GET", "/readyz", 200, "ok\n"},
@@ -53,7 +53,7 @@ func TestPaths(t *testing.T) {
 		{"post", ready, "POST", "/readyz", 405, ""},
 		{"put", ready, "PUT", "/api/v1/status", 405, ""},
 		{"delete", ready, "DELETE", "/metrics", 405, ""},
-		{"post to the list", ready, "POST", "/", 405, ""},
+		{"post to the page", ready, "POST", "/", 405, ""},
 		{"post to the unknown", ready, "POST", "/nosuch", 404, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -114,7 +114,7 @@ func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, len(s.doors))
 	var servers []*http.Server
 	for _, d := range s.doors {
-		srv := s.server(d.handler)
+		srv := s.server(ctx, d.handler)
 		servers = append(servers, srv)
 		go func() { failed <- srv.Serve(d.Listener) }()
 	}
@@ -141,8 +141,10 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) server(h http.Handler) *http.Server {
+// server serves requests whose contexts end with ctx, so that streams end, too.
+func (s *Server) server(ctx context.Context, h http.Handler) *http.Server {
 	return &http.Server{
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 		Handler:           h,
 		ReadHeaderTimeout: readTimeout,
 		ReadTimeout:       readTimeout,

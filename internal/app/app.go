@@ -18,6 +18,9 @@ import (
 
 	"github.com/kshalb/kshalb/internal/admin"
 	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/drill/fault"
+	"github.com/kshalb/kshalb/internal/history"
+	"github.com/kshalb/kshalb/internal/journal"
 	"github.com/kshalb/kshalb/internal/orders"
 	"github.com/kshalb/kshalb/internal/state"
 	"github.com/kshalb/kshalb/pkg/election"
@@ -45,12 +48,14 @@ type App struct {
 	floats   []*float
 	fence    *vip.Fence // before all floats
 	cluster  *cluster   // nil when there is no VIP
+	drills   *drills    // nil when there is no VIP
 	hardware *hardware
 	strayed  strayed
 	looking  sync.Mutex // one look at this host at a time
 	answers  undo       // what keeps backends' answers to clients' addresses here
 	stopping atomic.Bool
 	reloads  reloads
+	history  *history.History
 }
 
 // metrics are those of the packages, all on one registry.
@@ -68,9 +73,14 @@ type Options struct {
 	State   string // folder for what must be known after a restart; "" goes without
 	Loops   int    // how many event loops carry the connections; 0 is proxy.DefaultLoops
 
+	// Supervised says that something starts kshalb again, where that can't be found out.
+	Supervised bool
+
 	Load   func() (*config.Config, error) // reads the configuration again; nil can't
 	Hangup <-chan os.Signal               // asks for a reload, besides the admin socket
 	Level  *slog.LevelVar                 // of the log; nil can't be changed
+
+	Journal *journal.Journal // of what the log has said last; nil: nobody remembers
 }
 
 // New builds a kshalb for cfg; it opens and starts nothing.
@@ -83,6 +93,7 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 		registry: prometheus.NewRegistry(), loops: proxy.NewLoops(opts.Loops), hardware: newHardware(),
 	}
 	a.reloads.inForce.Store(cfg)
+	a.history = history.New(a.listeners)
 	var err error
 	if a.orders, err = orders.Open(state.Folder(opts.State)); err != nil {
 		return nil, err
@@ -99,6 +110,7 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 	}
 	if a.cluster, err = a.newCluster(m); err == nil {
 		a.finder.guests = a.cluster.gossip.Guests
+		a.drills = a.newDrills()
 	}
 	return a, err
 }
@@ -126,6 +138,9 @@ func (a *App) newParts(m metrics) error {
 		s, err := newService(l, a.orders, a.loops, m, a.log, func() { a.changed(l.VIP) }, func() { a.rerouted(l.VIP) })
 		if err != nil {
 			return err
+		}
+		for _, v := range a.cfg.VIPs {
+			s.targets.vips = append(s.targets.vips, v.Address)
 		}
 		a.services = append(a.services, s)
 	}
@@ -233,7 +248,7 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 	if err := a.checkHost(); err != nil {
 		return nil, err
 	}
-	source := admin.Source{Status: a.Status, Metrics: a.registry}
+	source := admin.Source{Status: a.Status, Metrics: a.registry, Points: a.history.Listeners}
 	server, err := admin.Listen(admin.Config{HTTP: a.cfg.Admin.HTTP, Socket: a.cfg.Admin.Socket},
 		admin.NewHandler(source, a.log), admin.NewSocketHandler(source, a.changes(), a.log), a.log)
 	if err != nil {
@@ -261,6 +276,11 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 		}
 	}
 	a.finder.load()
+	if a.drills != nil {
+		if err := fault.Cleanup(a.log); err != nil {
+			a.log.Warn("what a drill left is still there", "err", err)
+		}
+	}
 	if len(a.floats) > 0 {
 		if err := vip.Cleanup(a.log); err != nil {
 			return server, err

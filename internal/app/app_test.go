@@ -51,24 +51,27 @@ func (l *logged) count(text string) int {
 	return bytes.Count(l.text.Bytes(), []byte(text))
 }
 
-func (l *logged) wait(t *testing.T, text string) {
-	t.Helper()
-	for l.count(text) == 0 {
+func (l *logged) wait(tb testing.TB, text string) { tb.Helper(); l.waitFor(tb, text, 1) }
+
+// waitFor waits until the log has said something so often.
+func (l *logged) waitFor(tb testing.TB, text string, often int) {
+	tb.Helper()
+	for l.count(text) < often {
 		select {
 		case <-l.grew:
-		case <-t.Context().Done():
-			t.Fatal(context.Cause(t.Context()))
+		case <-tb.Context().Done():
+			tb.Fatal(context.Cause(tb.Context()))
 		case <-time.After(20 * time.Second):
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			t.Fatalf("the log never said %q:\n%s", text, &l.text)
+			tb.Fatalf("the log never said %q:\n%s", text, &l.text)
 		}
 	}
 }
 
 // embedded is the configuration of `run --listen --backend`, on ports of the
 // kernel's choice and with a socket.
-func embedded(t *testing.T, backends ...string) *config.Config {
+func embedded(t testing.TB, backends ...string) *config.Config {
 	t.Helper()
 	cfg, err := config.Embedded("127.0.0.1:1", backends)
 	if err != nil {
@@ -89,7 +92,7 @@ type running struct {
 	stop func() error // ends it and waits
 }
 
-func start(t *testing.T, cfg *config.Config) running {
+func start(t testing.TB, cfg *config.Config) running {
 	t.Helper()
 	log := newLogged()
 	a, err := New(cfg, Options{Version: "v0"}, slog.New(slog.NewTextHandler(log, nil)))

@@ -38,7 +38,7 @@ type change struct {
 }
 
 // live are the keys that can change while kshalb runs.
-var live = regexp.MustCompile(`^(cluster\.peers(\[.*)?|vips\[\d+\]\.(priorities|preempt)|log\.level)$`)
+var live = regexp.MustCompile(`^(cluster\.peers(\[.*)?|vips\[\d+\]\.(priorities|preempt)|listeners\[\d+\]\.backends\.addresses|log\.level)$`)
 
 // apply checks everything first, and takes back what it did when a step fails.
 func (c *change) apply() error {

@@ -12,14 +12,13 @@ import (
 // address at which they connected, and the clients. An address is its length, its
 // bytes and its port.
 const (
-	clientsMark    = 0    // no message of the election begins so
-	clientsInOne   = 1200 // bytes: what fits into a datagram with what is around it
-	clientsMost    = 4096 // of one address that are told of
-	clientsKnown   = 1 << 16
-	clientsForget  = 10 * time.Second
-	clientsEvery   = time.Second
-	clientsLook    = 200 * time.Millisecond // between looks whether there are new ones
-	clientsTickles = 3
+	clientsMark   = 0    // no message of the election begins so
+	clientsInOne  = 1200 // bytes: what fits into a datagram with what is around it
+	clientsMost   = 4096 // of one address that are told of
+	clientsKnown  = 1 << 16
+	clientsForget = 10 * time.Second
+	clientsEvery  = time.Second
+	clientsLook   = 200 * time.Millisecond // between looks whether there are new ones
 )
 
 // tellClients returns the messages that tell of clients.

@@ -7,6 +7,7 @@
 //	election ── Remember ──▶ the state folder
 //	gossip ── messages ──▶ election
 //	admin socket ── handover ──▶ election; ── reload ──▶ election, gossip, log
+//	admin socket, gossip ── handover, drill ──▶ a peer's election, or its faults
 //
 // It starts what serves before what asks for an address, and stops in reverse:
 // the VIP is handed over before the listeners end.

@@ -22,6 +22,7 @@ type finder struct {
 	log      *slog.Logger
 	guests   func() []election.Peer // who takes part in the gossip and is no peer
 	arrived  chan struct{}          // one slot: guests may be others now
+	renamed  chan struct{}          // one slot: so may names be
 
 	began  time.Time
 	memory *discovery.Memory
@@ -33,32 +34,39 @@ type finder struct {
 func newFinder(services []*service, folder string, log *slog.Logger) *finder {
 	return &finder{
 		services: services, folder: state.Folder(folder), log: log,
-		guests: func() []election.Peer { return nil }, arrived: make(chan struct{}, 1),
+		guests: func() []election.Peer { return nil }, arrived: make(chan struct{}, 1), renamed: make(chan struct{}, 1),
 	}
 }
 
 // load has the services begin with what the last run knew.
 func (f *finder) load() {
+	f.began = time.Now()
+	f.prepare()
+	f.lists = f.memory.Load()
+	named := f.known()
+	for _, s := range f.services {
+		s.retarget(func(t *targets) {
+			t.guests = f.lists[discovery.PeersOf(s.cfg.Name)]
+			t.named = named
+		})
+	}
+}
+
+// prepare makes the memory for what there is to find now.
+func (f *finder) prepare() {
 	if f.folder != "" && f.finds() {
 		if err := f.folder.Prepare(); err != nil {
 			f.log.Warn("the backends that will be found will not be known after a restart; --state DIR names another folder", "err", err)
 			f.folder = ""
 		}
 	}
-	f.began, f.memory = time.Now(), discovery.NewMemory(f.folder, f.log)
-	f.lists = f.memory.Load()
-	for _, s := range f.services {
-		s.retarget(func(t *targets) {
-			t.guests = f.lists[discovery.PeersOf(s.cfg.Name)]
-			t.named = f.known()
-		})
-	}
+	f.memory = discovery.NewMemory(f.folder, f.log)
 }
 
 // finds reports whether there can be something to find.
 func (f *finder) finds() bool {
 	return slices.ContainsFunc(f.services, func(s *service) bool {
-		return len(s.cfg.Names) > 0 || s.cfg.PeerPort != 0 && s.cfg.VIP != ""
+		return len(s.targets.names()) > 0 || s.cfg.PeerPort != 0 && s.cfg.VIP != ""
 	})
 }
 
@@ -73,35 +81,61 @@ func (f *finder) known() map[discovery.Name][]netip.Addr {
 // names are those of all services.
 func (f *finder) names() (all []discovery.Name) {
 	for _, s := range f.services {
-		for _, n := range s.cfg.Names {
-			all = append(all, discovery.Name(n.Name))
-		}
+		all = append(all, s.targets.names()...)
 	}
 	return all
 }
 
 // run finds backends until ctx ends.
 func (f *finder) run(ctx context.Context) error {
+	f.find(ctx)
+	for ctx.Err() == nil {
+		f.prepare()
+		f.forget()
+		f.find(ctx)
+	}
+	return nil
+}
+
+// find finds backends until there are other names, or ctx ends.
+func (f *finder) find(ctx context.Context) {
 	resolver := discovery.New(discovery.Config{Names: f.names(), Known: f.known()}, f.resolved, f.log)
 	var names sync.WaitGroup
 	defer names.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	names.Go(func() { _ = resolver.Run(ctx) }) // it returns nil
 	for {
 		select {
 		case <-f.arrived:
 			f.met(f.guests())
+		case <-f.renamed:
+			return
 		case <-ctx.Done():
-			return nil
+			return
 		}
 	}
 }
 
 // look asks for the guests to be looked at; it never blocks.
-func (f *finder) look() {
+func (f *finder) look() { kick(f.arrived) }
+
+// rename asks for the names to be read again; it never blocks.
+func (f *finder) rename() { kick(f.renamed) }
+
+// kick fills the slot of a channel, if it is empty.
+func kick(c chan struct{}) {
 	select {
-	case f.arrived <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
+}
+
+// forget has the memory be without the names that are no more.
+func (f *finder) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.save()
 }
 
 func (f *finder) resolved(named map[discovery.Name][]netip.Addr) {
@@ -111,7 +145,7 @@ func (f *finder) resolved(named map[discovery.Name][]netip.Addr) {
 		f.lists[string(name)] = addrs
 	}
 	for _, s := range f.services {
-		if len(s.cfg.Names) > 0 {
+		if len(s.targets.names()) > 0 {
 			s.retarget(func(t *targets) { t.named = named })
 		}
 	}

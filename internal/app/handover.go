@@ -86,14 +86,10 @@ func statusOf(g giver, vip string) (s election.Status, ok bool) {
 // changes are what the admin socket can ask for.
 func (a *App) changes() admin.Changes {
 	return admin.Changes{
-		Reload:  a.Reload,
-		Backend: a.order,
-		Views:   a.views,
-		Handover: func(ctx context.Context, vip, node string) (admin.Handover, error) {
-			if a.cluster == nil {
-				return admin.Handover{}, admin.Refuse(http.StatusNotFound, fmt.Errorf("hand %s over: this kshalb has no VIP", vip))
-			}
-			return handover(ctx, a.cluster.elector, a.self.Name, vip, node)
-		},
+		Reload:   a.Reload,
+		Backend:  a.order,
+		Views:    a.views,
+		Drill:    a.drill,
+		Handover: a.handover,
 	}
 }

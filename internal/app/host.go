@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kshalb/kshalb/internal/drill/fault"
 	"github.com/kshalb/kshalb/pkg/vip"
 )
 
@@ -114,4 +115,6 @@ func checkCapabilities() error {
 
 // Cleanup removes the addresses and rules that a killed kshalb left on this
 // host, found by their mark, and nothing else.
-func Cleanup(log *slog.Logger) error { return vip.Cleanup(log) }
+func Cleanup(log *slog.Logger) error {
+	return errors.Join(vip.Cleanup(log), fault.Cleanup(log))
+}

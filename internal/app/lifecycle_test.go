@@ -12,20 +12,20 @@ import (
 	"time"
 )
 
-// journal is what tasks did, in order.
-type journal struct {
+// diary is what tasks did, in order.
+type diary struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (j *journal) add(line string) {
+func (j *diary) add(line string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.lines = append(j.lines, line)
 }
 
 // task ends with err, some time after its context has.
-func (j *journal) task(name string, takes time.Duration, err error) task {
+func (j *diary) task(name string, takes time.Duration, err error) task {
 	return task{name, func(ctx context.Context) error {
 		j.add("+" + name)
 		<-ctx.Done()
@@ -37,7 +37,7 @@ func (j *journal) task(name string, takes time.Duration, err error) task {
 
 func TestRunTasksStopsInReverse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var j journal
+		var j diary
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		begin := time.Now()
@@ -77,7 +77,7 @@ func TestRunTasksFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var j journal
+				var j diary
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				err := runTasks(ctx, append([]task{j.task("good", 0, nil)}, test.bad...), slog.New(slog.DiscardHandler))
@@ -94,7 +94,7 @@ func TestRunTasksFailures(t *testing.T) {
 }
 
 func TestUndoGoesBackwards(t *testing.T) {
-	var j journal
+	var j diary
 	var u undo
 	for _, step := range []string{"a", "b"} {
 		u.push(func() error { j.add(step); return errors.New(step) })

@@ -14,11 +14,8 @@ import (
 	"github.com/kshalb/kshalb/pkg/health"
 )
 
-// clusterCA is where kubeadm puts the CA of the API servers' certificates.
-const clusterCA = "/etc/kubernetes/pki/ca.crt"
-
 // newProber returns how check asks a backend. An https check verifies against
-// caFile, else against clusterCA as soon as it is there. preface is what each
+// caFile, else against clusterCA as soon as that is there. preface is what each
 // connection has to begin with.
 func newProber(check config.Check, clusterCA string, preface []byte, log *slog.Logger) (health.Prober, error) {
 	if check.Type == config.CheckTCP {

@@ -39,7 +39,22 @@ func (r *reloads) register(reg prometheus.Registerer) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "kshalb_config_last_reload_success_timestamp_seconds", Help: "When the configuration in force was read.",
 		}, func() float64 { return float64(r.at.Load()) }),
+		configInfo{r},
 	)
+}
+
+// configInfo tells which configuration is in force.
+type configInfo struct{ *reloads }
+
+var configInfoDesc = prometheus.NewDesc("kshalb_config_info",
+	"Always 1; the label is a short word for what has to be the same in the configuration of all nodes.", []string{"digest"}, nil)
+
+// Describe implements [prometheus.Collector].
+func (configInfo) Describe(ch chan<- *prometheus.Desc) { ch <- configInfoDesc }
+
+// Collect implements [prometheus.Collector].
+func (i configInfo) Collect(ch chan<- prometheus.Metric) {
+	ch <- prometheus.MustNewConstMetric(configInfoDesc, prometheus.GaugeValue, 1, i.inForce.Load().Digest())
 }
 
 // reloading is the task that reloads when Options.Hangup says so.
@@ -111,13 +126,17 @@ func warnings(cfg *config.Config) []string {
 	return all
 }
 
-// retarget has listeners whose backends are the peers follow them.
+// retarget has listeners follow their backends.
 func (a *App) retarget(next *config.Config) {
+	names := a.finder.names()
 	for _, s := range a.services {
 		for _, l := range next.Listeners {
-			if l.Name == s.cfg.Name && l.PeerPort != 0 {
-				s.retarget(func(t *targets) { t.cfg.Backends = l.Backends })
+			if l.Name == s.cfg.Name {
+				s.retarget(func(t *targets) { t.cfg.Backends, t.cfg.Names = l.Backends, l.Names })
 			}
 		}
+	}
+	if !slices.Equal(names, a.finder.names()) {
+		a.finder.rename()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -21,7 +22,8 @@ type service struct {
 	log     *slog.Logger
 	targets *targets
 
-	following sync.Mutex // held while the pool and the checks follow the targets
+	following sync.Mutex       // held while the pool and the checks follow the targets
+	loops     []netip.AddrPort // that were left out then
 
 	pool     *proxy.Pool
 	listener *proxy.Listener
@@ -37,7 +39,7 @@ type service struct {
 // transition of a backend, rerouted when VIP:port is to be redirected, or not any
 // more.
 func newService(cfg config.Listener, book *orders.Book, loops *proxy.Loops, m metrics, log *slog.Logger, changed, rerouted func()) (*service, error) {
-	prober, err := newProber(cfg.Check, clusterCA, proxy.LocalHeader(cfg.ProxyProtocol), log.With("listener", cfg.Name))
+	prober, err := newProber(cfg.Check, config.ClusterCA, proxy.LocalHeader(cfg.ProxyProtocol), log.With("listener", cfg.Name))
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
 	}
@@ -90,6 +92,7 @@ func (s *service) follow(change func(*targets)) {
 	s.following.Lock()
 	defer s.following.Unlock()
 	s.targets.set(change)
+	s.tellLoops()
 	all := s.targets.list()
 	s.pool.Set(all)
 	s.checker.SetTargets(s.probed(all))
@@ -98,6 +101,15 @@ func (s *service) follow(change func(*targets)) {
 			s.pool.SetState(b.Address, proxy.Unknown)
 			s.drains.begin(b.Address, s.cfg.Timeouts.Drain, func() { s.resetBackend(b.Address, "it is in maintenance") })
 		}
+	}
+}
+
+// tellLoops says once what is left out; s.following is held.
+func (s *service) tellLoops() {
+	was := s.loops
+	s.loops = s.targets.loops()
+	if len(s.loops) > 0 && !slices.Equal(s.loops, was) {
+		s.log.Warn("a name of backends stands for this kshalb itself, too: that address is left out", "addresses", s.loops)
 	}
 }
 

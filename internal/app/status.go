@@ -12,17 +12,21 @@ import (
 	"github.com/kshalb/kshalb/pkg/health"
 )
 
+// shownChanges is how many of the last changes a status has.
+const shownChanges = 20
+
 // Status returns what this node says of itself now. It is safe for concurrent
 // use, and waits until the election has begun.
 func (a *App) Status() status.Node {
 	n := status.Node{
 		Name: a.self.Name, Cluster: a.cfg.Cluster.Name, Version: a.opts.Version, Started: a.started,
-		VIPs: []status.VIP{}, Peers: []status.Peer{}, Listeners: []status.Listener{},
+		VIPs: []status.VIP{}, Peers: []status.Peer{},
 	}
-	for _, s := range a.services {
-		n.Listeners = append(n.Listeners, s.status())
-	}
+	n.Listeners = a.listeners()
 	n.Orders = a.waiting()
+	if a.opts.Journal != nil {
+		n.Changes, _ = a.opts.Journal.Last(shownChanges)
+	}
 	if a.cluster != nil {
 		n.Peers = a.peers()
 		for i, e := range a.cluster.elector.Status() {
@@ -41,6 +45,14 @@ func (a *App) Status() status.Node {
 	}
 	n.Ready = n.Reason == ""
 	return n
+}
+
+func (a *App) listeners() []status.Listener {
+	all := []status.Listener{}
+	for _, s := range a.services {
+		all = append(all, s.status())
+	}
+	return all
 }
 
 // whyNotReady is "" when the node can serve: every listener has a backend, and
@@ -147,6 +159,7 @@ func (s *service) status() status.Listener {
 		l.Backends = append(l.Backends, status.Backend{
 			Address: at, State: h.State.String(), Since: h.Since, Reason: h.Reason,
 			Weight: b.Weight, Backup: b.Backup, Order: s.orderOf(b.Address),
+			Probe: h.LastProbe.Seconds(), Expiry: h.Expiry,
 		})
 	}
 	for _, at := range s.listeners() {
@@ -157,6 +170,7 @@ func (s *service) status() status.Listener {
 			if i, is := places[b.Backend.String()]; is {
 				l.Backends[i].Active += b.Active
 				l.Backends[i].Connections += b.Connections
+				l.Backends[i].BytesIn, l.Backends[i].BytesOut = b.BytesIn, b.BytesOut // both count together
 			}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 type targets struct {
 	local  func(netip.Addr) bool // is it an address of this host?
 	orders *orders.Book
+	vips   []netip.Addr // of the configuration
 
 	mu     sync.Mutex
 	cfg    config.Listener // of which the backends may be replaced
@@ -53,7 +54,9 @@ func (t *targets) list() (all []proxy.Backend) {
 	}
 	for _, n := range t.cfg.Names {
 		for _, addr := range t.named[discovery.Name(n.Name)] {
-			add(netip.AddrPortFrom(addr, n.Port), n.Weight, n.Backup)
+			if at := netip.AddrPortFrom(addr, n.Port); !t.own(at) {
+				add(at, n.Weight, n.Backup)
+			}
 		}
 	}
 	if t.cfg.PeerPort != 0 {
@@ -62,4 +65,36 @@ func (t *targets) list() (all []proxy.Backend) {
 		}
 	}
 	return all
+}
+
+// names are those whose addresses are backends.
+func (t *targets) names() (all []discovery.Name) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range t.cfg.Names {
+		all = append(all, discovery.Name(n.Name))
+	}
+	return all
+}
+
+// loops are the addresses of names that are left out: a connection to them would
+// come back to this kshalb. The configuration refuses those that it lists itself.
+func (t *targets) loops() (all []netip.AddrPort) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range t.cfg.Names {
+		for _, addr := range t.named[discovery.Name(n.Name)] {
+			if at := netip.AddrPortFrom(addr, n.Port); t.own(at) && !slices.Contains(all, at) {
+				all = append(all, at)
+			}
+		}
+	}
+	return all
+}
+
+// own reports whether an address is a VIP, or the listener's.
+func (t *targets) own(at netip.AddrPort) bool {
+	bind := t.cfg.Bind
+	onAll := bind.Addr().IsUnspecified() && bind.Port() == at.Port() && t.local(at.Addr())
+	return onAll || at == bind || slices.Contains(t.vips, at.Addr())
 }

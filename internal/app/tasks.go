@@ -9,13 +9,14 @@ import (
 )
 
 // tasks lists everything that runs, in the order of its start. The election
-// comes last, so that on stop the VIP leaves first.
+// comes last but for the drills, so that on stop a fault is undone, and then the
+// VIP leaves, first.
 func (a *App) tasks(server *admin.Server) []task {
 	tasks := []task{{"admin", server.Run, stopSlack}, {"event loops", a.loops.Run, stopSlack}, listening(a.services)}
 	for _, s := range a.services {
 		tasks = append(tasks, task{"checks of " + s.cfg.Name, s.checker.Run, s.cfg.Check.Timeout + stopSlack})
 	}
-	tasks = append(tasks, task{"backends", a.finder.run, stopSlack})
+	tasks = append(tasks, task{"backends", a.finder.run, stopSlack}, task{"history", a.history.Run, stopSlack})
 	if a.cluster == nil {
 		return append(tasks, a.reloading())
 	}
@@ -33,7 +34,8 @@ func (a *App) tasks(server *admin.Server) []task {
 		tasks = append(tasks, task{"interfaces", a.watchInterfaces, stopSlack})
 	}
 	return append(tasks, a.reloading(),
-		task{"election", a.cluster.elector.Run, lifetime(a.cfg.Election.Lease) + stopSlack})
+		task{"election", a.cluster.elector.Run, lifetime(a.cfg.Election.Lease) + stopSlack},
+		task{"drills", a.drills.run, stopSlack})
 }
 
 // watchInterfaces has all addresses looked after as soon as the kernel tells of a

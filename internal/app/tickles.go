@@ -95,8 +95,12 @@ func (a *App) heard(b []byte) {
 }
 
 // When clients are tickled after a VIP was taken: their answers have to find the way
-// here, and a client answers once in half a second only (tcp_invalid_ratelimit).
-var tickleAfter = [clientsTickles]time.Duration{20 * time.Millisecond, 300 * time.Millisecond, 900 * time.Millisecond}
+// here, for which the last announcement in a row comes after 2.2 s, and a client answers
+// once in half a second only (tcp_invalid_ratelimit), also when that went to nobody.
+var tickleAfter = []time.Duration{
+	20 * time.Millisecond, 300 * time.Millisecond, 600 * time.Millisecond,
+	1200 * time.Millisecond, 2400 * time.Millisecond, 4800 * time.Millisecond,
+}
 
 // tickle has the clients of an earlier holder notice that it is gone.
 func (a *App) tickle(f *float) {

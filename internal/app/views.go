@@ -27,7 +27,9 @@ type viewQuestion struct {
 // newCalls are the questions between this node and its peers.
 func (a *App) newCalls(send func(node string, message []byte) error) *calls.Calls {
 	return calls.New(calls.Config{Self: a.self.Name, Send: send, Limit: viewLimit, Handlers: map[string]calls.Handler{
-		viewTopic: a.view,
+		viewTopic:     a.view,
+		drillTopic:    a.drilled,
+		handoverTopic: a.handedOver,
 	}})
 }
 

@@ -168,11 +168,14 @@ type Check struct {
 	Rise            int           // successes in a row that bring a backend up, 1 to 100
 	Fall            int           // failures in a row that bring it down, 1 to 100
 
-	CAFile   string // for CheckHTTPS; "" is the cluster's CA where there is one
+	CAFile   string // for CheckHTTPS; "" is ClusterCA where there is one
 	CertFile string // for CheckHTTPS, of this client, with KeyFile; "" is none
 	KeyFile  string
 	Passive  bool // what connections find out counts, too
 }
+
+// ClusterCA is where kubeadm puts the CA of the API servers' certificates.
+const ClusterCA = "/etc/kubernetes/pki/ca.crt"
 
 // The types of Check.
 const (

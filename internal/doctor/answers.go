@@ -10,6 +10,9 @@ import (
 	"github.com/kshalb/kshalb/internal/config"
 )
 
+// macLength is that of a hardware address of Ethernet.
+const macLength = 6
+
 // Answers is who answers for the VIPs, as one node hears it.
 type Answers struct {
 	Cards map[string]string `json:"cards"` // this host's own hardware addresses, by interface

@@ -63,6 +63,9 @@ func join(plans []plan.Plan) (plan.Plan, error) {
 	place(&j, listeners)
 	complete(&j)
 	j.Notes = plan.Sort(j.Notes)
+	if len(j.Steps) == 0 {
+		j.Steps = append(plan.NewCluster("the installer", "", j.Bootstrap.Given()), plan.RunningCluster())
+	}
 	return j, nil
 }
 

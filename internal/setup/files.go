@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -37,8 +36,7 @@ const (
 
 // Write writes the files, making folders with mode 0755. Nothing is written when
 // one is there with other contents, unless over; the error names all of them.
-// Each file appears at once and whole. When one fails, those that were new are
-// removed again.
+// Each file appears at once and whole. When one fails, all are as they were.
 func Write(files []File, over bool) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(files))
 	var taken []string
@@ -62,46 +60,40 @@ func Write(files []File, over bool) ([]Outcome, error) {
 	if len(taken) > 0 {
 		return nil, fmt.Errorf("%s: there already, with other contents; nothing was written (--force writes over it, --dry-run shows what)", strings.Join(taken, ", "))
 	}
-	var written []File
-	for i, f := range files {
-		if outcomes[i] != Written {
-			continue
-		}
-		if err := f.write(); err != nil {
-			return nil, errors.Join(err, remove(written))
-		}
-		written = append(written, f)
+	if err := replace(files, outcomes); err != nil {
+		return nil, err
 	}
 	return outcomes, nil
 }
 
-// write replaces the file at once: a reader sees the old or the new one.
-func (f File) write() error {
-	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil { //nolint:gosec // configuration that everybody may read
-		return fmt.Errorf("make the folder of %s: %w", f.Path, err)
+// replace writes the files that are to be written. All are whole beside their
+// places before the first takes its own; when one cannot, the others are undone.
+func replace(files []File, outcomes []Outcome) (err error) {
+	var all []*change
+	defer func() {
+		for _, c := range all {
+			if err != nil {
+				err = errors.Join(err, c.undo())
+			}
+			err = errors.Join(err, c.forget())
+		}
+	}()
+	for i, f := range files {
+		if outcomes[i] != Written {
+			continue
+		}
+		c, err := prepare(f)
+		if err != nil {
+			return err
+		}
+		all = append(all, c)
 	}
-	// A name that begins with a dot: a kubelet that watches the folder leaves it be.
-	tmp, err := os.CreateTemp(filepath.Dir(f.Path), "."+filepath.Base(f.Path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", f.Path, err)
-	}
-	_, err = tmp.Write(f.Data)
-	err = errors.Join(err, tmp.Chmod(f.Mode), tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), f.Path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", f.Path, err), os.Remove(tmp.Name()))
+	for _, c := range all {
+		if err := c.apply(); err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-func remove(files []File) error {
-	var errs []error
-	for _, f := range files {
-		errs = append(errs, os.Remove(f.Path))
-	}
-	return errors.Join(errs...)
 }
 
 // keySize is that of an AES-256 key, in bytes.

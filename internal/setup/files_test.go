@@ -70,3 +70,26 @@ func TestWriteFails(t *testing.T) {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }
+
+// TestWriteFailsOver: what was written over is as it was.
+func TestWriteFailsOver(t *testing.T) {
+	dir := t.TempDir()
+	config, fresh, folder := filepath.Join(dir, "kshalb.yaml"), filepath.Join(dir, "pod.yaml"), filepath.Join(dir, "folder")
+	put(t, config, "old")
+	files := []File{{config, 0o644, []byte("new"), false}, {fresh, 0o600, []byte("new"), false}, {folder, 0o600, []byte("new"), false}}
+	outcomes := []Outcome{Written, Written, Written}
+	if err := os.MkdirAll(filepath.Join(folder, "full"), 0o755); err != nil { // no file takes its place
+		t.Fatal(err)
+	}
+	if err := replace(files, outcomes); err == nil || !strings.Contains(err.Error(), folder) {
+		t.Fatalf("error %v, want one that names %s", err, folder)
+	}
+	holds(t, config, "old")
+	if info, err := os.Stat(config); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 2 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}

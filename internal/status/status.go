@@ -21,6 +21,16 @@ type Node struct {
 	// Orders are those about backends that no listener has now. They are kept, and
 	// hold when the backend comes back.
 	Orders []Order `json:"orders,omitempty"`
+
+	Changes []Change `json:"changes,omitempty"` // the last ones, the newest first
+}
+
+// Change is something that the node has told in its log.
+type Change struct {
+	At      time.Time `json:"at"`
+	Level   string    `json:"level"` // info, warn, error
+	What    string    `json:"what"`
+	Details string    `json:"details,omitempty"` // KEY=VALUE ...
 }
 
 // VIP is a floating address as this node sees it.
@@ -96,8 +106,12 @@ type Backend struct {
 	Weight      int       `json:"weight"`           // its share of new connections; 0 is none
 	Backup      bool      `json:"backup,omitempty"` // it is used only when no other one is up
 	Active      int64     `json:"active"`
-	Connections uint64    `json:"connections"`     // relayed since start
-	Order       *Order    `json:"order,omitempty"` // what an operator has decided
+	Connections uint64    `json:"connections"`                // relayed since start
+	BytesIn     uint64    `json:"bytesIn"`                    // from clients since start
+	BytesOut    uint64    `json:"bytesOut"`                   // to clients
+	Probe       float64   `json:"probeSeconds,omitempty"`     // how long the last one took
+	Expiry      time.Time `json:"certificateExpiry,omitzero"` // of what it showed last
+	Order       *Order    `json:"order,omitempty"`            // what an operator has decided
 }
 
 // Order is what an operator has decided about a backend, until it is undone.

@@ -33,6 +33,7 @@ type fake struct {
 	fresh   []bool
 	running map[netip.AddrPort]bool
 	overlap bool
+	expiry  time.Time // of all targets
 }
 
 func newFake() *fake {
@@ -54,7 +55,8 @@ type fakeSession struct {
 func (s *fakeSession) Probe(ctx context.Context, fresh bool) error {
 	return s.ask(ctx, s.target, fresh)
 }
-func (s *fakeSession) Close() {}
+func (s *fakeSession) Close()            {}
+func (s *fakeSession) Expiry() time.Time { return s.expiry }
 
 func (f *fake) ask(ctx context.Context, target netip.AddrPort, fresh bool) error {
 	f.mu.Lock()
@@ -247,6 +249,7 @@ func TestMetricsAndLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		f.set(time.Millisecond, two, syscall.EHOSTUNREACH)
+		f.expiry = time.Unix(2e9, 0)
 		var text bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey {
@@ -264,6 +267,12 @@ func TestMetricsAndLog(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		if err := testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP kshalb_health_backend_certificate_expiry_timestamp_seconds When the certificate ends that the backend showed last, in Unix seconds.
+# TYPE kshalb_health_backend_certificate_expiry_timestamp_seconds gauge
+kshalb_health_backend_certificate_expiry_timestamp_seconds{backend="192.168.0.1:6443",listener="apiserver"} 2e+09
+kshalb_health_backend_certificate_expiry_timestamp_seconds{backend="192.168.0.1:6443",listener="web"} 2e+09
+kshalb_health_backend_certificate_expiry_timestamp_seconds{backend="192.168.0.2:6443",listener="apiserver"} 2e+09
+kshalb_health_backend_certificate_expiry_timestamp_seconds{backend="192.168.0.2:6443",listener="web"} 2e+09
 # HELP kshalb_health_backend_up 1 when the backend is up or under suspicion, 0 when it is draining or down; missing while unknown.
 # TYPE kshalb_health_backend_up gauge
 kshalb_health_backend_up{backend="192.168.0.1:6443",listener="apiserver"} 1
@@ -288,7 +297,7 @@ kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="web",to="do
 kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="web",to="draining"} 0
 kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="web",to="suspect"} 0
 kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="web",to="up"} 0
-`), "kshalb_health_backend_up", "kshalb_health_transitions_total"); err != nil {
+`), "kshalb_health_backend_up", "kshalb_health_backend_certificate_expiry_timestamp_seconds", "kshalb_health_transitions_total"); err != nil {
 			t.Error(err)
 		}
 		if n := testutil.CollectAndCount(m.duration); n != 2 {
@@ -296,7 +305,7 @@ kshalb_health_transitions_total{backend="192.168.0.2:6443",listener="web",to="up
 		}
 		cancel()
 		wg.Wait()
-		if n := testutil.CollectAndCount(m.up); n != 0 {
+		if n := testutil.CollectAndCount(m.states); n != 0 {
 			t.Errorf("%d states after the checkers have ended", n)
 		}
 		for _, want := range []string{
@@ -329,7 +338,7 @@ func TestSuccessor(t *testing.T) {
 			synctest.Wait()
 			time.Sleep(time.Second)
 		}
-		if got := testutil.ToFloat64(m.up); got != 0 {
+		if got := testutil.ToFloat64(m.states); got != 0 {
 			t.Errorf("backend up is %v, want the newer checker's 0", got)
 		}
 	})

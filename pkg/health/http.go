@@ -57,7 +57,11 @@ type httpSession struct {
 	conn   net.Conn // nil: none is kept
 	in     *bufio.Reader
 	limit  *io.LimitedReader // of in
+	expiry time.Time         // of the certificate that was shown last
 }
+
+// Expiry implements Session.
+func (s *httpSession) Expiry() time.Time { return s.expiry }
 
 // Close implements Session.
 func (s *httpSession) Close() {
@@ -106,9 +110,12 @@ func (s *httpSession) connect(ctx context.Context) error {
 		return err
 	}
 	if s.client != nil {
-		if conn, err = s.client.handshake(ctx, conn, s.target); err != nil {
+		stream, err := s.client.handshake(ctx, conn, s.target)
+		if err != nil {
 			return err
 		}
+		s.expiry = stream.ConnectionState().PeerCertificates[0].NotAfter // a TLS server always shows one
+		conn = stream
 	}
 	s.conn, s.limit = conn, &io.LimitedReader{R: conn}
 	s.in = bufio.NewReader(s.limit)

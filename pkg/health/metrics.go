@@ -13,13 +13,15 @@ import (
 //
 //   - kshalb_health_backend_up{listener,backend}: 1 is up or suspect, 0 is draining or down; read at
 //     scrape from the checkers that run, and not there while unknown.
+//   - kshalb_health_backend_certificate_expiry_timestamp_seconds{listener,backend}: when the
+//     certificate ends that the backend showed last; not there before it has shown one.
 //   - kshalb_health_probe_duration_seconds{listener}: of probes that ended,
 //     whatever their result.
 //   - kshalb_health_transitions_total{listener,backend,to}: to is "up", "suspect", "draining" or "down".
 type Metrics struct {
 	duration    *prometheus.HistogramVec
 	transitions *prometheus.CounterVec
-	up          *upCollector
+	states      *stateCollector
 }
 
 // NewMetrics makes the package's metrics and registers them with reg; a nil reg
@@ -37,12 +39,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "kshalb_health_transitions_total",
 			Help: "Changes of a backend's state, by the new state.",
 		}, []string{"listener", "backend", "to"}),
-		up: &upCollector{desc: prometheus.NewDesc("kshalb_health_backend_up",
-			"1 when the backend is up or under suspicion, 0 when it is draining or down; missing while unknown.",
-			[]string{"listener", "backend"}, nil)},
+		states: &stateCollector{},
 	}
 	if reg != nil {
-		reg.MustRegister(m.up)
+		reg.MustRegister(m.states)
 	}
 	return m
 }
@@ -62,47 +62,57 @@ func (m *Metrics) forget(listener string, target netip.AddrPort) {
 
 // add shows a checker until the function that it returns is called.
 func (m *Metrics) add(c *Checker) (remove func()) {
-	m.up.mu.Lock()
-	defer m.up.mu.Unlock()
-	m.up.checkers = append(m.up.checkers, c)
+	m.states.mu.Lock()
+	defer m.states.mu.Unlock()
+	m.states.checkers = append(m.states.checkers, c)
 	return func() {
-		m.up.mu.Lock()
-		defer m.up.mu.Unlock()
-		m.up.checkers = slices.DeleteFunc(m.up.checkers, func(other *Checker) bool { return other == c })
+		m.states.mu.Lock()
+		defer m.states.mu.Unlock()
+		m.states.checkers = slices.DeleteFunc(m.states.checkers, func(other *Checker) bool { return other == c })
 	}
 }
 
-// upCollector reads the states of the checkers that run.
-type upCollector struct {
-	desc *prometheus.Desc
+var (
+	upDesc = prometheus.NewDesc("kshalb_health_backend_up",
+		"1 when the backend is up or under suspicion, 0 when it is draining or down; missing while unknown.",
+		[]string{"listener", "backend"}, nil)
+	expiryDesc = prometheus.NewDesc("kshalb_health_backend_certificate_expiry_timestamp_seconds",
+		"When the certificate ends that the backend showed last, in Unix seconds.",
+		[]string{"listener", "backend"}, nil)
+)
 
+// stateCollector reads the states of the checkers that run.
+type stateCollector struct {
 	mu       sync.Mutex
 	checkers []*Checker
 }
 
 // Describe is part of prometheus.Collector.
-func (u *upCollector) Describe(ch chan<- *prometheus.Desc) { ch <- u.desc }
+func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) { ch <- upDesc; ch <- expiryDesc }
 
 // Collect is part of prometheus.Collector. Of two checkers of one listener, as
 // there are while one takes over from the other, the newer one speaks.
-func (u *upCollector) Collect(ch chan<- prometheus.Metric) {
+func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	type key struct{ listener, backend string }
 	said := map[key]bool{}
-	u.mu.Lock()
-	checkers := slices.Clone(u.checkers)
-	u.mu.Unlock()
-	for _, c := range slices.Backward(checkers) {
-		for _, s := range c.Status() {
-			k := key{c.cfg.Name, s.Target.String()}
+	c.mu.Lock()
+	checkers := slices.Clone(c.checkers)
+	c.mu.Unlock()
+	for _, checker := range slices.Backward(checkers) {
+		for _, s := range checker.Status() {
+			k := key{checker.cfg.Name, s.Target.String()}
 			if s.State == Unknown || said[k] {
 				continue
 			}
 			said[k] = true
-			value := 0.0
+			up := 0.0
 			if s.State == Up || s.State == Suspect {
-				value = 1
+				up = 1
 			}
-			ch <- prometheus.MustNewConstMetric(u.desc, prometheus.GaugeValue, value, k.listener, k.backend)
+			ch <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, up, k.listener, k.backend)
+			if !s.Expiry.IsZero() {
+				ch <- prometheus.MustNewConstMetric(expiryDesc, prometheus.GaugeValue, float64(s.Expiry.Unix()), k.listener, k.backend)
+			}
 		}
 	}
 }

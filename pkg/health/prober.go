@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // Prober is a way to ask targets. It is safe for concurrent use.
@@ -20,6 +21,9 @@ type Session interface {
 	// host lacks itself (EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL). fresh asks
 	// on a new connection, as a new client's would be. It returns soon after ctx ends.
 	Probe(ctx context.Context, fresh bool) error
+	// Expiry is when the certificate ends that the target showed last; the zero time:
+	// it has shown none.
+	Expiry() time.Time
 	// Close ends the connection that the session keeps, if it does.
 	Close()
 }
@@ -58,6 +62,9 @@ func (s tcpSession) Probe(ctx context.Context, _ bool) error {
 	}
 	return conn.Close()
 }
+
+// Expiry implements Session.
+func (tcpSession) Expiry() time.Time { return time.Time{} }
 
 // Close implements Session; nothing is kept.
 func (tcpSession) Close() {}

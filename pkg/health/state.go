@@ -43,6 +43,7 @@ type Status struct {
 	Since     time.Time     // of the last transition; zero while Unknown
 	Reason    string        // of the last transition; "" while Unknown
 	LastProbe time.Duration // how long the last probe took; 0 before the first has ended
+	Expiry    time.Time     // of the certificate that the target showed last; zero: it has shown none
 }
 
 // Evidence is what somebody else found out against a target: one who could not

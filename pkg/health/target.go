@@ -138,7 +138,7 @@ func (t *target) take(r result) {
 	took := r.ended.Sub(r.begun)
 	t.metrics.duration.WithLabelValues(t.cfg.Name).Observe(took.Seconds())
 	s := *t.status.Load()
-	s.LastProbe = took
+	s.LastProbe, s.Expiry = took, t.session.Expiry()
 	t.status.Store(&s)
 	v, why := ready, succeeded
 	if r.err != nil {

@@ -32,7 +32,7 @@ type client struct {
 }
 
 // handshake makes conn a TLS connection to target, or closes it.
-func (c *client) handshake(ctx context.Context, conn net.Conn, target netip.AddrPort) (net.Conn, error) {
+func (c *client) handshake(ctx context.Context, conn net.Conn, target netip.AddrPort) (*tls.Conn, error) {
 	stream := tls.Client(conn, c.config(target))
 	if err := stream.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()

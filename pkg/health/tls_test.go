@@ -50,6 +50,20 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
+// TestExpiry: the certificate's end is known after the first handshake.
+func TestExpiry(t *testing.T) {
+	srv, _ := handshaking(t, &tls.Config{})
+	s := https("/", nil, "").Open(address(srv))
+	defer s.Close()
+	if got := s.Expiry(); !got.IsZero() {
+		t.Errorf("%v before the first probe", got)
+	}
+	probe(t, s, true)
+	if got, want := s.Expiry(), srv.Certificate().NotAfter; !got.Equal(want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 func BenchmarkProbe(b *testing.B) {
 	for name, fresh := range map[string]bool{"kept": false, "fresh": true} {
 		b.Run(name, func(b *testing.B) {

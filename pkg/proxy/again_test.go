@@ -76,6 +76,70 @@ func TestStartOver(t *testing.T) {
 	}
 }
 
+// TestStartOverUnheard: a backend that ends a connection on which nobody has said
+// anything was as good as not there, while there is another one. The last one's end is
+// told.
+func TestStartOverUnheard(t *testing.T) {
+	shuts := func(*net.TCPConn) {}
+	f := open(t, proxy.Config{}, serving(t, shuts), serving(t, shuts), serving(t, echo))
+	for range 3 * rounds {
+		client := f.dial(t)
+		eventually(t, "it is with the one that stays", func() bool { return f.Status().Backends[2].Active == 1 })
+		say(t, client, request)
+		hear(t, client, request)
+		client.Close()
+		holds(t, f, 0)
+	}
+	f = open(t, proxy.Config{}, serving(t, shuts), serving(t, shuts))
+	for range rounds {
+		client := f.dial(t)
+		hearEOF(t, client)
+		client.Close()
+	}
+	holds(t, f, 0)
+}
+
+// TestResetBackendUnanswered: of the clients of a backend that is found dead, those that
+// it has answered are told; the others get another one, if what they have said asks
+// for nothing.
+func TestResetBackendUnanswered(t *testing.T) {
+	for name, tt := range map[string]struct {
+		said, answer string
+		over         bool
+	}{
+		"nothing":            {"", "", true},
+		"half a hello":       {halfHello, "", true},
+		"a hello":            {clientHello, "", true},
+		"a hello, an answer": {clientHello, "hello", false},
+		"a request":          {request, "", false},
+		"a banner":           {"", "SSH-2.0", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dying := newBackend(t)
+			f := open(t, proxy.Config{}, dying.addr, serving(t, echo))
+			client, server := f.connect(t, dying)
+			for from, what := range map[*net.TCPConn]string{client: tt.said, server: tt.answer} {
+				if what != "" {
+					say(t, from, what)
+				}
+			}
+			hear(t, server, tt.said)
+			hear(t, client, tt.answer)
+			f.pool.SetState(dying.addr, proxy.Down)
+			if n := f.ResetBackend(dying.addr); n > 0 == tt.over {
+				t.Errorf("%d clients were reset; to start over: %t", n, tt.over)
+			}
+			hearReset(t, server)
+			if !tt.over {
+				hearReset(t, client)
+				return
+			}
+			say(t, client, "!")
+			hear(t, client, tt.said+"!")
+		})
+	}
+}
+
 // TestStartOverTLS: real clients do not notice that every other backend resets them
 // in their handshake.
 func TestStartOverTLS(t *testing.T) {

@@ -8,7 +8,10 @@ import (
 
 func counted(t *testing.T, open opener) {
 	b := newBackend(t)
-	f := open(t, proxy.Config{}, b.addr)
+	f := open(t, proxy.Config{Limiter: proxy.NewLimiter(proxy.Limits{Connections: 7})}, b.addr)
+	if n := f.value(t, "kshalb_proxy_connections_limit"); n != 7 {
+		t.Errorf("the limit is %v, want 7", n)
+	}
 	client, server := f.connect(t, b)
 	eventually(t, "the connection is active", func() bool {
 		return f.value(t, "kshalb_proxy_connections_active", b.addr.String()) == 1

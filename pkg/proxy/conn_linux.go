@@ -86,7 +86,7 @@ func (lp *loop) pump(c *conn) (moved int) {
 		}
 	}
 	switch {
-	case c.flows[backendSide].done && c.hello.state == heard && c.mute():
+	case c.flows[backendSide].done && c.mute() && (c.hello.state == heard || c.from.l.pool.another(c.target, c.tried)):
 		lp.afresh(c) // it stops, and had taken one more client before
 		return moved
 	case done == 2:
@@ -189,10 +189,10 @@ func (lp *loop) resetThose(reply chan<- int, meant func(*conn) bool) {
 	})
 }
 
-// elsewhere has those that are connecting to a backend try another one.
+// elsewhere has those that a backend has not answered try another one.
 func (lp *loop) elsewhere(l *Listener, m *member) {
 	lp.conns.each(func(c *conn) {
-		if c.from.l == l && c.phase == connecting && c.target == m {
+		if c.from.l == l && c.target == m && (c.phase == connecting || c.mute()) {
 			lp.afresh(c)
 		}
 	})

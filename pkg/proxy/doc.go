@@ -4,9 +4,9 @@
 // A connection's way: accept → limits → pick a backend (lock-free) → connect, and
 // on failure another backend, as no client byte has been read yet → relay both
 // ways → half-close → release and count. A TLS ClientHello is kept until the backend
-// answers: when that goes without a word, another one is told the same. When no
-// backend can be reached the client is refused with a RST at once; it never waits
-// in vain.
+// answers: when that goes without a word, or is found dead, another one is told the
+// same. When no backend can be reached the client is refused with a RST at once; it
+// never waits in vain.
 //
 // What ends on one side ends the same way on the other: a FIN is passed on as
 // a FIN, for each direction by itself; a RST, or any other failure, as a RST.

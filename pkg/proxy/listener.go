@@ -200,8 +200,8 @@ func (l *Listener) end() {
 func (l *Listener) Reset() int { return l.reset(message{order: resetAll, on: l}) }
 
 // ResetBackend does so for the connections that are relayed to one backend, also
-// to one that the pool has no more. Those that are still connecting to it go
-// elsewhere.
+// to one that the pool has no more. Those that are still connecting to it, or that it
+// has not answered yet and that have said nothing but a TLS ClientHello, go elsewhere.
 func (l *Listener) ResetBackend(b netip.AddrPort) int {
 	m := l.pool.member(b)
 	if m == nil {

@@ -145,7 +145,9 @@ func (lp *loop) obey(m message) {
 	case resetAll:
 		lp.resetThose(m.reply, func(c *conn) bool { return c.from.l == m.on })
 	case resetBackend:
-		lp.resetThose(m.reply, func(c *conn) bool { return c.from.l == m.on && c.phase == relaying && c.target == m.backend })
+		lp.resetThose(m.reply, func(c *conn) bool {
+			return c.from.l == m.on && c.phase == relaying && c.target == m.backend && !c.mute()
+		})
 		lp.elsewhere(m.on, m.backend)
 	case shed:
 		m.reply <- lp.shed(m)

@@ -50,6 +50,8 @@ func (r reason) String() string { return reasonNames[r] }
 //   - kshalb_proxy_refused_total{listener,reason}: clients reset without having
 //     had a backend.
 //   - kshalb_proxy_connections_active{listener,backend}: relayed now.
+//   - kshalb_proxy_connections_limit{listener}: Limits.Connections, that all of them
+//     together are held to, connecting ones too; not there without.
 //   - kshalb_proxy_bytes_total{listener,backend,direction}: "in" is from client
 //     to backend, "out" the way back; counted when written. What is said of a
 //     client is not of its bytes.
@@ -154,15 +156,19 @@ func (m *Metrics) refusals(listener string) (c [reasons]prometheus.Counter) {
 }
 
 // activeCollector reads the active connections of the listeners that are open
-// when it is asked. An old listener that drains beside its successor of the
+// when it is asked, and what they are held to. An old listener that drains beside its successor of the
 // same name adds to it.
 type activeCollector struct {
 	mu        sync.Mutex
 	listeners map[*Listener]struct{}
 }
 
-var activeDesc = prometheus.NewDesc("kshalb_proxy_connections_active",
-	"Connections relayed now.", []string{"listener", "backend"}, nil)
+var (
+	activeDesc = prometheus.NewDesc("kshalb_proxy_connections_active",
+		"Connections relayed now.", []string{"listener", "backend"}, nil)
+	limitDesc = prometheus.NewDesc("kshalb_proxy_connections_limit",
+		"Connections that clients may have at a time.", []string{"listener"}, nil)
+)
 
 func (a *activeCollector) add(l *Listener) {
 	a.mu.Lock()
@@ -177,14 +183,17 @@ func (a *activeCollector) remove(l *Listener) {
 }
 
 // Describe implements prometheus.Collector.
-func (a *activeCollector) Describe(ch chan<- *prometheus.Desc) { ch <- activeDesc }
+func (a *activeCollector) Describe(ch chan<- *prometheus.Desc) { ch <- activeDesc; ch <- limitDesc }
 
 // Collect implements prometheus.Collector.
 func (a *activeCollector) Collect(ch chan<- prometheus.Metric) {
 	type labels struct{ listener, backend string }
-	sums := make(map[labels]int64)
+	sums, limits := make(map[labels]int64), make(map[string]int)
 	a.mu.Lock()
 	for l := range a.listeners {
+		if n := l.limiter.Limits().Connections; n > 0 {
+			limits[l.cfg.Name] = n
+		}
 		l.each(func(*member, State, *backendStats) {}) // new ones are there, too
 		l.stats.Range(func(_, s any) bool {
 			b := s.(*backendStats)
@@ -195,5 +204,8 @@ func (a *activeCollector) Collect(ch chan<- prometheus.Metric) {
 	a.mu.Unlock()
 	for at, n := range sums {
 		ch <- prometheus.MustNewConstMetric(activeDesc, prometheus.GaugeValue, float64(n), at.listener, at.backend)
+	}
+	for listener, n := range limits {
+		ch <- prometheus.MustNewConstMetric(limitDesc, prometheus.GaugeValue, float64(n), listener)
 	}
 }

@@ -170,5 +170,12 @@ func (p *Pool) pick(from uint16, tried []*member) *member {
 	return nil
 }
 
+// another reports whether there is one more to pick.
+func (p *Pool) another(than *member, tried []*member) bool {
+	return slices.ContainsFunc(p.view.Load().tiers, func(t tier) bool {
+		return slices.ContainsFunc(t.entries, func(e entry) bool { return e.member != than && !slices.Contains(tried, e.member) })
+	})
+}
+
 // swap shows a new snapshot; p.mu is held.
 func (p *Pool) swap() { p.view.Store(newView(p.cfg, p.order)) }

@@ -15,6 +15,10 @@ type BackendStatus struct {
 	State       State
 	Active      int64  // connections relayed now
 	Connections uint64 // connections relayed since the start
+
+	// BytesIn came from clients and BytesOut from the backend, and were passed on;
+	// those of other listeners of the same name are among them.
+	BytesIn, BytesOut uint64
 }
 
 // Received returns how many bytes have come from a backend and were passed on, on
@@ -38,6 +42,7 @@ func (l *Listener) Status() Status {
 	l.each(func(m *member, state State, b *backendStats) {
 		s.Backends = append(s.Backends, BackendStatus{
 			Backend: m.address, State: state, Active: b.active.Load(), Connections: b.relayed.Load(),
+			BytesIn: valueOf(b.in), BytesOut: valueOf(b.out),
 		})
 	})
 	return s

@@ -74,6 +74,7 @@ type addresses struct {
 	// placed is the interface that we put the address on. It stands in for the
 	// mark on kernels without IFA_PROTO where the label does not fit.
 	placed atomic.Int64
+	fresh  bool // the VIP has come, and this host's sockets have not been told
 }
 
 // find returns our own addresses that equal the VIP, and ErrForeign beside them
@@ -118,7 +119,9 @@ func (s *addresses) assign(l link, deadline time.Time) (added bool, err error) {
 	if err := s.request(l, how); err != nil {
 		return false, fmt.Errorf("assign %s to %s: %w", s.vip, l.name, err)
 	}
-	return how != unix.NLM_F_REPLACE, nil
+	added = how != unix.NLM_F_REPLACE
+	s.fresh = s.fresh || added
+	return added, nil
 }
 
 // request asks for the address with all its marks. An address that is there

@@ -33,14 +33,19 @@ const (
 	shown = 5 * time.Minute
 )
 
-// Conflict is somebody who is not of the cluster and says that the VIP is theirs.
+// Conflict is somebody who says that the VIP is theirs: who is not of the cluster, or a
+// peer's host while this node holds.
 type Conflict struct {
 	MAC         net.HardwareAddr
+	Peer        string    // whose host it is; "" for a stranger
 	Since, Last time.Time // when that was first and last heard, without a long pause between
 }
 
 // Who says what kind of sender MAC belongs to, or "".
 func (c Conflict) Who() string {
+	if c.Peer != "" {
+		return "the host of " + c.Peer + ", where something beside kshalb has the address, a keepalived perhaps"
+	}
 	// RFC 9568, section 7.3: 00-00-5E-00-01-{VRID} for IPv4, ...-02-... for IPv6.
 	if len(c.MAC) == 6 && c.MAC[0] == 0 && c.MAC[1] == 0 && c.MAC[2] == 0x5e && c.MAC[3] == 0 && (c.MAC[4] == 1 || c.MAC[4] == 2) {
 		return fmt.Sprintf("a VRRP router with VRID %d, a keepalived perhaps", c.MAC[5])
@@ -67,7 +72,7 @@ type stranger struct {
 	since, last time.Time // last is zero for nobody
 }
 
-func (s stranger) conflict() Conflict { return Conflict{s.hw[:], s.since, s.last} }
+func (s stranger) conflict() Conflict { return Conflict{MAC: s.hw[:], Since: s.since, Last: s.last} }
 
 // ErrAsking says that the VIP is not known to be free yet: for some 3 s after the
 // start the network is asked whether somebody else has it, unless a peer is known
@@ -89,7 +94,8 @@ type judge struct {
 	freed    bool // nobody has answered
 	lifted   bool // the cluster has held the address, or need not ask: from now on conflicts are told, not obeyed
 
-	other    stranger  // the last one
+	other    stranger // the last one
+	peer     insistence
 	repaired time.Time // when a peer was last answered
 	defended time.Time // when a stranger was
 	told     map[hardware]time.Time
@@ -163,15 +169,20 @@ const (
 	announce       // as after a taking: a peer was late, and the neighbours believe it
 )
 
-// heard takes a frame in which hw says that it has the address, while this node
-// does so or not.
-func (j *judge) heard(now time.Time, hw hardware, holding bool) reply {
+// heard takes a frame in which hw says that it has the address. This node has it
+// since held; zero: it has not.
+func (j *judge) heard(now time.Time, hw hardware, held time.Time) reply {
+	holding := !held.IsZero()
 	peer, own := j.kin(hw)
 	if own {
 		return silence
 	}
 	if peer != "" {
-		if !holding || now.Sub(j.repaired) < repairInterval {
+		if !holding {
+			return silence
+		}
+		j.insisted(now, hw, peer, held)
+		if now.Sub(j.repaired) < repairInterval {
 			return silence
 		}
 		j.repaired = now
@@ -252,7 +263,7 @@ func (j *judge) heardWithin(now time.Time, d time.Duration) bool {
 // conflict is what Status tells, or nil.
 func (j *judge) conflict(now time.Time) *Conflict {
 	if !j.heardWithin(now, shown) {
-		return nil
+		return j.peer.conflict(now)
 	}
 	c := j.other.conflict()
 	return &c

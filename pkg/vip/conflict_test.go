@@ -21,13 +21,14 @@ type bench struct {
 	peers   map[hardware]string
 	probes  []time.Duration // since the start
 	start   time.Time
+	held    time.Time // since when this node holds, if it does
 }
 
 var thisHost, aStranger, aPeer = hardware{9}, hardware{2, 0, 0, 0, 0, 1}, hardware{2, 0, 0, 0, 0, 2}
 
 func newBench(force bool) *bench {
 	b := &bench{peers: map[hardware]string{aPeer: "master2"}, now: time.Unix(1000, 0)}
-	b.start = b.now
+	b.start, b.held = b.now, b.now
 	b.judge = newJudge(force, slog.New(slog.NewTextHandler(&b.lines, nil)), func() { b.counted++ },
 		func(hw hardware) (string, bool) { b.looks++; return b.peers[hw], hw == thisHost })
 	b.follow(b.now, link{7, "eth0"}, true)
@@ -49,7 +50,12 @@ func (b *bench) after(d time.Duration) {
 	}
 }
 
-func (b *bench) hears(hw hardware, holding bool) reply { return b.heard(b.now, hw, holding) }
+func (b *bench) hears(hw hardware, holding bool) reply {
+	if !holding {
+		return b.heard(b.now, hw, time.Time{})
+	}
+	return b.heard(b.now, hw, b.held)
+}
 
 // In less time than a starting voter is silent (5.5 s), an address that nobody has
 // is free.

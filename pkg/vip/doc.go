@@ -46,7 +46,7 @@
 //     [Proto], or, on kernels older than 5.18, which do not keep it, by label,
 //     prefix and lifetimes together (IPv4 only); a table by its name: [TablePrefix]
 //     begins it, or it is [FencePrefix] or [AnswersTable]; routes and routing
-//     rules by their table, [AnswersRoutes], and [Proto]. The VIP is always a /32 or /128, so it is never the primary or the
+//     rules by [Proto], and those that stay by their table, [AnswersRoutes]. The VIP is always a /32 or /128, so it is never the primary or the
 //     secondary of another address. When somebody else has put the address on
 //     this host, taking it fails with [ErrForeign] and theirs stays as it is.
 //  7. It is where it belongs: whoever hears the kernel tell of a change ([Watch])

@@ -189,6 +189,14 @@ func (h *holder) renewed(address bool) bool {
 	return true
 }
 
+// held is since when this node may have the VIP without a break; zero: it may not.
+func (h *holder) held() time.Time {
+	if !h.assigned || past(h.deadline) {
+		return time.Time{}
+	}
+	return h.since
+}
+
 // answer contradicts somebody else, if the VIP is held.
 func (h *holder) answer(r reply) {
 	switch {

@@ -39,8 +39,8 @@ type host interface {
 	close()
 }
 
-// announcer tells the network where the VIP is: the neighbours on its link, or
-// routers. All is called by one goroutine.
+// announcer tells where the VIP is: the neighbours on its link, routers, or this
+// host's own sockets. All is called by one goroutine.
 type announcer interface {
 	// announce tells it, for the first time or again; what must be said once only
 	// is said the first time. It looks at the deadline before each frame or

@@ -15,10 +15,11 @@ type linuxHost struct {
 }
 
 func newHost(cfg Config) *linuxHost {
+	at := &addresses{vip: cfg.Address, lifetime: cfg.Lifetime}
 	return &linuxHost{
-		addresses:  &addresses{vip: cfg.Address, lifetime: cfg.Lifetime},
+		addresses:  at,
 		redirects:  &redirects{name: TablePrefix + cfg.Name, vip: cfg.Address, redirects: cfg.Redirects},
-		announcers: announcers{&neighbourAnnouncer{vip: cfg.Address}},
+		announcers: announcers{&neighbourAnnouncer{vip: cfg.Address}, &socketAnnouncer{at}},
 		listener:   newListener(cfg.Address),
 		cfg:        cfg,
 	}

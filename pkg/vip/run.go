@@ -42,7 +42,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		case <-m.wake:
 			m.answer(h, n)
 		case hw := <-n.claims():
-			h.answer(n.judge.heard(time.Now(), hw, h.assigned))
+			h.answer(n.judge.heard(time.Now(), hw, h.held()))
 		case <-timer.C:
 			h.tick()
 			n.tick(m)

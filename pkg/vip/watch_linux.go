@@ -131,11 +131,11 @@ func (s seen) address(kind uint16, m []byte) bool {
 }
 
 // connectedRoute reports whether a message is about a route of the main table
-// through no gateway: others say nothing of where an address belongs, and some
+// through no gateway, and none of ours: others say nothing of where an address belongs, and some
 // daemons change many of them.
 func connectedRoute(m []byte) bool {
-	const table = 4 // offset in struct rtmsg
-	if len(m) < unix.SizeofRtMsg || len(m)%unix.RTA_ALIGNTO != 0 || m[table] != unix.RT_TABLE_MAIN {
+	const table, protocol = 4, 5 // offsets in struct rtmsg
+	if len(m) < unix.SizeofRtMsg || len(m)%unix.RTA_ALIGNTO != 0 || m[table] != unix.RT_TABLE_MAIN || m[protocol] == Proto {
 		return false
 	}
 	attrs, err := nl.ParseRouteAttr(m[unix.SizeofRtMsg:])

@@ -162,10 +162,10 @@ func addressMessage(index int, prefix string, valid uint32) []byte {
 	return req.Serialize()[unix.SizeofNlMsghdr:]
 }
 
-func routeMessage(table uint8, gateway string) []byte {
+func routeMessage(table, protocol uint8, gateway string) []byte {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWROUTE, 0)
 	msg := nl.NewRtMsg()
-	msg.Table = table
+	msg.Table, msg.Protocol = table, protocol
 	req.AddData(msg)
 	if gateway != "" {
 		req.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, netip.MustParseAddr(gateway).AsSlice()))
@@ -200,10 +200,11 @@ func TestSeen(t *testing.T) {
 		{"IPv6", unix.RTM_NEWADDR, addressMessage(2, "fd00::1/128", 5), true},
 		{"IPv6 renewed", unix.RTM_NEWADDR, addressMessage(2, "fd00::1/128", 5), false},
 		{"no address", unix.RTM_NEWADDR, []byte{1}, false},
-		{"a connected route", unix.RTM_NEWROUTE, routeMessage(unix.RT_TABLE_MAIN, ""), true},
-		{"gone", unix.RTM_DELROUTE, routeMessage(unix.RT_TABLE_MAIN, ""), true},
-		{"through a gateway", unix.RTM_NEWROUTE, routeMessage(unix.RT_TABLE_MAIN, "10.0.0.2"), false},
-		{"of another table", unix.RTM_NEWROUTE, routeMessage(unix.RT_TABLE_LOCAL, ""), false},
+		{"a connected route", unix.RTM_NEWROUTE, routeMessage(unix.RT_TABLE_MAIN, unix.RTPROT_KERNEL, ""), true},
+		{"gone", unix.RTM_DELROUTE, routeMessage(unix.RT_TABLE_MAIN, unix.RTPROT_KERNEL, ""), true},
+		{"through a gateway", unix.RTM_NEWROUTE, routeMessage(unix.RT_TABLE_MAIN, unix.RTPROT_KERNEL, "10.0.0.2"), false},
+		{"of another table", unix.RTM_NEWROUTE, routeMessage(unix.RT_TABLE_LOCAL, unix.RTPROT_KERNEL, ""), false},
+		{"of ours", unix.RTM_NEWROUTE, routeMessage(unix.RT_TABLE_MAIN, Proto, ""), false},
 		{"no route", unix.RTM_NEWROUTE, []byte{1}, false},
 	} {
 		if got := known.update(step.kind, step.m); got != step.want {
@@ -215,7 +216,7 @@ func TestSeen(t *testing.T) {
 func FuzzSeen(f *testing.F) {
 	f.Add(linkMessage(unix.AF_UNSPEC, 2, 1, "eth0"))
 	f.Add(addressMessage(2, "fd00::1/128", 5))
-	f.Add(routeMessage(unix.RT_TABLE_MAIN, "10.0.0.2"))
+	f.Add(routeMessage(unix.RT_TABLE_MAIN, unix.RTPROT_KERNEL, "10.0.0.2"))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, m []byte) {
 		known := nothingSeen()

@@ -17,7 +17,7 @@ func TestHandoverErrors(t *testing.T) {
 	n.serve()
 	p := n.run()
 	n.untilSays(p, "kshalb is running")
-	n.says(1, "kshalb: hand over: m1 holds nothing: apiserver has no holder that it knows of; run this on the holder\n", "handover")
+	n.says(1, "kshalb: hand over: m1 holds nothing: apiserver has no holder that it knows of; --vip names one that another node holds\n", "handover")
 	n.untilStatus(p, "it holds the VIP", holding)
 	n.says(1, "kshalb: hand apiserver over: no other node could take it now; kshalb status shows the peers\n", "handover")
 	n.says(1, "kshalb: hand apiserver over: m1 holds it already\n", "handover", "m1")

@@ -143,6 +143,6 @@ func TestWitness(t *testing.T) {
 		t.Error("a listener of the VIP is open")
 	}
 	n.untilStatus(p, "it votes", func(s status.Node) bool { return s.VIPs[0].State == "witness" && s.Ready })
-	n.says(1, "kshalb: hand over: m1 holds nothing: apiserver has no holder that it knows of; run this on the holder\n", "handover")
+	n.says(1, "kshalb: hand over: m1 holds nothing: apiserver has no holder that it knows of; --vip names one that another node holds\n", "handover")
 	n.ends(p, syscall.SIGTERM, orderly)
 }

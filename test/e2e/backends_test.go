@@ -165,10 +165,10 @@ func (p *controlPlane) prepare(ctx context.Context, b balancer, f trouble, victi
 func (o outcome) hold(t *testing.T, b bars) {
 	t.Helper()
 	if n := o.failed - o.dropped; !b.mayFail && n > 0 {
-		t.Errorf("%d new connections failed, the first with: %v", n, o.err)
+		t.Errorf("%d new connections failed:%s", n, o.firsts(unconnected))
 	}
 	if !b.mayFail && !b.mayDrop && o.dropped > 0 {
-		t.Errorf("%d requests on new connections failed, the first with: %v", o.dropped, o.err)
+		t.Errorf("%d requests on new connections failed:%s", o.dropped, o.firsts(refused, brokenOff))
 	}
 	for _, bar := range []struct {
 		what      string

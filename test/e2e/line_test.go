@@ -74,11 +74,16 @@ func version(conn *tls.Conn, answers *bufio.Reader) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the API server answered %s", resp.Status)
+		return statusError(resp.Status)
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
 	return err
 }
+
+// statusError is an answer with another status than 200.
+type statusError string
+
+func (e statusError) Error() string { return "the API server answered " + string(e) }
 
 // ticks yields at once and then at an interval until ctx is done.
 func ticks(ctx context.Context, every time.Duration) func(func() bool) {

@@ -1,10 +1,11 @@
 package e2e
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -13,13 +14,34 @@ type outcome struct {
 	requests   int           // on new connections, that began after the fault
 	failed     int           // of them
 	dropped    int           // of these, that had reached an API server: it went before it answered, or answered 503
-	err        error         // of the first of these
+	first      [kinds]mishap // of these, of each kind
 	lastFailed time.Duration // after the fault, when the last of these began
 	longest    time.Duration // that one of the requests took
 	cut        int           // requests that were under way at the fault, and failed
 	kept       time.Duration // the longest time without answer or error on the kept connection
 	watch      time.Duration // without an event for the informer
 	late       bool          // not all was well at the end
+}
+
+// kind is how far a request came that failed.
+type kind int
+
+const (
+	unconnected kind = iota // no API server has greeted it
+	refused                 // one has answered, with an error
+	brokenOff               // one has greeted it, and has not answered to the end
+	kinds
+)
+
+func (k kind) String() string {
+	return [kinds]string{"not connected", "answered with an error", "broken off"}[k]
+}
+
+// mishap is one request that failed; the zero value is none.
+type mishap struct {
+	began time.Duration // after the fault
+	took  time.Duration
+	err   error
 }
 
 // warm waits until all clients have been served for a second or two.
@@ -108,8 +130,33 @@ func (o *outcome) fail(r request, at time.Time) {
 	if r.connected {
 		o.dropped++
 	}
-	o.err = cmp.Or(o.err, r.err)
 	o.lastFailed = r.began.Sub(at)
+	if first := &o.first[r.kind()]; first.err == nil {
+		*first = mishap{began: o.lastFailed, took: r.ended.Sub(r.began), err: r.err}
+	}
+}
+
+// kind is that of a request that failed.
+func (r request) kind() kind {
+	var status statusError
+	switch {
+	case !r.connected:
+		return unconnected
+	case errors.As(r.err, &status):
+		return refused
+	}
+	return brokenOff
+}
+
+// firsts tells the first failure of each of some kinds, by line.
+func (o outcome) firsts(of ...kind) string {
+	var text strings.Builder
+	for _, k := range of {
+		if m := o.first[k]; m.err != nil {
+			fmt.Fprintf(&text, "\nthe first that was %s began after %v and failed after %v: %v", k, round(m.began), round(m.took), m.err)
+		}
+	}
+	return text.String()
 }
 
 // gap is the longest time between two of times within a time, and its ends.
@@ -133,10 +180,7 @@ func (o outcome) String() string {
 	if o.late {
 		text += "; not all was well at the end"
 	}
-	if o.err != nil {
-		text += fmt.Sprintf("; first failure: %v", o.err)
-	}
-	return text
+	return text + o.firsts(unconnected, refused, brokenOff)
 }
 
 func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }

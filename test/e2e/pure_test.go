@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -9,33 +10,59 @@ import (
 )
 
 // TestOutcome is about what counts: begun before the fault or after, ended by us or
-// by itself.
+// by itself; and about the first of each kind, however late.
 func TestOutcome(t *testing.T) {
 	at := time.Now()
-	when := func(s float64) time.Time { return at.Add(time.Duration(s * float64(time.Second))) }
+	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+	when := func(s float64) time.Time { return at.Add(seconds(s)) }
 	ask := func(began, ended float64, connected bool, err error) request {
 		return request{began: when(began), ended: when(ended), connected: connected, err: err}
 	}
-	broken := errors.New("broken")
+	busy, reset, timeout := fmt.Errorf("ask: %w", statusError("503 Service Unavailable")), errors.New("reset"), errors.New("timeout")
 	c := clients{
 		requests: []request{
-			ask(2, 2.25, true, broken),
-			ask(-1, -0.5, false, broken),  // over before the fault
-			ask(-0.5, 0.5, false, broken), // cut by it
+			ask(2, 2.25, true, reset),
+			ask(-1, -0.5, false, reset),  // over before the fault
+			ask(-0.5, 0.5, false, reset), // cut by it
 			ask(0.25, 1, true, nil),
-			ask(1, 1.5, false, broken),
-			ask(9, 10.5, true, broken), // cut by the end
+			ask(1, 1.5, true, busy),
+			ask(3, 3.5, false, timeout),
+			ask(4, 4.5, false, reset),
+			ask(5, 5.5, true, timeout),
+			ask(9, 10.5, true, reset), // cut by the end
 		},
 		kept:   []time.Time{when(-2), when(1), when(4), when(9.5)},
 		events: []time.Time{when(-2)},
 	}
 	o := c.outcome(at, when(10))
 	want := outcome{
-		requests: 3, failed: 2, dropped: 1, cut: 1, err: broken, lastFailed: 2 * time.Second,
-		longest: 750 * time.Millisecond, kept: 5500 * time.Millisecond, watch: 10 * time.Second,
+		requests: 6, failed: 5, dropped: 3, cut: 1, lastFailed: seconds(5),
+		longest: seconds(0.75), kept: seconds(5.5), watch: seconds(10),
+		first: [kinds]mishap{
+			unconnected: {seconds(3), seconds(0.5), timeout},
+			refused:     {seconds(1), seconds(0.5), busy},
+			brokenOff:   {seconds(2), seconds(0.25), reset},
+		},
 	}
 	if o != want {
 		t.Errorf("%+v\nwant %+v", o, want)
+	}
+	for text, told := range map[string][]string{
+		o.String(): {
+			"not connected began after 3s and failed after 500ms: timeout",
+			"answered with an error began after 1s and failed after 500ms: ask: the API server answered 503 Service Unavailable",
+			"broken off began after 2s and failed after 250ms: reset",
+		},
+		o.firsts(unconnected): {"not connected"},
+	} {
+		if n := strings.Count(text, "the first that"); n != len(told) {
+			t.Errorf("%d kinds are told, want %d: %s", n, len(told), text)
+		}
+		for _, want := range told {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is missing in: %s", want, text)
+			}
+		}
 	}
 }
 

@@ -2,14 +2,11 @@ package failover
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -80,47 +77,6 @@ func TestMasterJoins(t *testing.T) {
 	for _, m := range c.Masters[1:] {
 		must(t, m.WaitStatus(ctx, serves(fourth, false)))
 	}
-}
-
-// TestWaitingClients: a client that only waits for bytes learns that the holder of the
-// VIP is gone, although it never sends anything.
-func TestWaitingClients(t *testing.T) {
-	for name, o := range map[string]cluster.Options{"IPv4": {}, "IPv6": {IPv6: true}} {
-		t.Run(name, func(t *testing.T) { waits(t, o) })
-	}
-}
-
-func waits(t *testing.T, o cluster.Options) {
-	c := masters(t, o)
-	s := observe(t, c)
-	at := netip.AddrPortFrom(c.VIP, cluster.Port)
-	raw, err := c.Client.DialContext(s.ctx, "tcp", at.String())
-	must(t, err)
-	conn := tls.Client(raw, &tls.Config{RootCAs: c.CA.Pool(), ServerName: cluster.Name, MinVersion: tls.VersionTLS12})
-	defer conn.Close()
-	must(t, conn.HandshakeContext(s.ctx))
-	over := make(chan error, 1)
-	go func() {
-		_, err := conn.Read(make([]byte, 1))
-		over <- err
-	}()
-	select { // the holder tells its peers of its clients each second, and sooner of new ones
-	case <-time.After(2 * time.Second):
-	case err := <-over:
-		t.Fatal("the connection ended before: ", err)
-	}
-	cut := time.Now()
-	must(t, s.holder.Cut(lab.Isolate))
-	select {
-	case err := <-over:
-		t.Logf("told after %s: %v", time.Since(cut).Round(time.Millisecond), err)
-		if !errors.Is(err, syscall.ECONNRESET) {
-			t.Errorf("told by %v, want a reset", err)
-		}
-	case <-s.ctx.Done():
-		t.Error("it still waits")
-	}
-	must(t, s.holder.Heal())
 }
 
 // serveOn is an API server on a host that is no master of the cluster.

@@ -28,9 +28,6 @@ func (r *reader) steps() {
 		r.step("Have DNS or /etc/hosts give %s for %s on every node and wherever kubectl runs, before kubeadm init.", vip, host)
 	}
 	r.step("The API servers' certificates have to name %s: kubeadm puts the host of controlPlaneEndpoint into those that it makes, and what apiServer.certSANs names. On a cluster that runs, move apiserver.crt and apiserver.key out of /etc/kubernetes/pki on one master after the other, run `kubeadm init phase certs apiserver --config FILE`, and restart its API server.", names(vip, host))
-	if r.manifests == "" {
-		r.manifests = "/etc/kubernetes/manifests"
-	}
 	r.p.Steps = append(r.p.Steps, plan.NewCluster("`kubeadm init`", r.manifests, r.p.Bootstrap.Given())...)
 	r.step("For a cluster that runs: whatever answers for %s now has to let go of it before kshalb starts; kshalb leaves an address to whoever answers for it.", vip)
 }

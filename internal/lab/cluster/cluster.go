@@ -59,6 +59,9 @@ type Options struct {
 	PortConflict string // default auto
 	Rebalance    string // default {}: not at all
 	Balance      string // default roundrobin
+	Insecure     bool   // gossip has no key
+	Supervised   bool   // the caller starts kshalb again when a drill has killed it
+	HTTP         string // default on loopback alone; port 9446 has to be there
 }
 
 // New adds the hosts to a lab and writes the configuration of each master. No

@@ -37,7 +37,7 @@ cluster:
 {{- range .Masters}}
   - {name: {{.Name}}, address: "{{.Addr}}"}
 {{- end}}
-  gossip: {keyFile: {{.KeyFile}}}
+  gossip: {{if .Options.Insecure}}{insecure: true}{{else}}{keyFile: {{.KeyFile}}}{{end}}
 election: {{or .Options.Election "{}"}}
 vips: {{or .Options.VIPs (printf "[{name: apiserver, address: '%s'}]" .VIP)}}
 listeners:
@@ -49,10 +49,10 @@ listeners:
   rebalance: {{or .Options.Rebalance "{}"}}
   backends: {{or .Options.Backends (printf "{peers: true, port: %d}" .Port)}}
   check: {{or .Options.Check (printf "{type: https, path: /readyz, caFile: %s}" .CAFile)}}
-admin: {socket: {{.Socket}}, http: {{.HTTP}}}
+admin: {socket: {{.Socket}}, http: "{{or .Options.HTTP .HTTP}}"}
 `
 
-// httpAddress is where kshalb's read-only side listens on each master.
+// httpAddress is where kshalb's read-only side is asked on each master.
 const httpAddress = "127.0.0.1:9446"
 
 // ConfigFile is the path of the master's kshalb.yaml.
@@ -81,10 +81,11 @@ func (m *Master) writeConfig() error {
 
 // Start starts kshalb, which must not run.
 func (m *Master) Start() error {
-	p, err := m.Host.Start(lab.Spec{
-		Name: "kshalb", Path: m.cluster.binary,
-		Args: []string{"run", "--config", m.ConfigFile(), "--node", m.Name(), "--state", filepath.Join(m.Dir(), "state")},
-	})
+	args := []string{"run", "--config", m.ConfigFile(), "--node", m.Name(), "--state", filepath.Join(m.Dir(), "state")}
+	if m.cluster.options.Supervised {
+		args = append(args, "--supervised")
+	}
+	p, err := m.Host.Start(lab.Spec{Name: "kshalb", Path: m.cluster.binary, Args: args})
 	if err != nil {
 		return err
 	}
