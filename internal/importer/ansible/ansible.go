@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -79,6 +80,9 @@ func (r *reader) read(f plan.File) error {
 	case isYAMLInventory(f):
 		return r.readYAML(f)
 	case knownGroup.Match(f.Data) || sectionLine.Match(f.Data):
+		if bytes.HasPrefix(f.Data, []byte("\uFEFF")) {
+			r.note(plan.Fault, lines[0].at, "a byte order mark", "the file begins with one, as some editors write it, and Ansible refuses that; save it without")
+		}
 		r.readInventory(lines)
 	default:
 		r.readVars(lines)

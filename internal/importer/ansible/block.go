@@ -97,6 +97,11 @@ func (r *reader) misplaced(head, v variable) {
 	if v.indent <= head.indent {
 		r.note(plan.Fault, v.at, v.key+" is not indented", "it belongs under loadbalancer_apiserver, two blanks further in; as it stands the installer does not see it there. It was taken as meant")
 	}
+	r.tight(v)
+}
+
+// tight notes a line that is no KEY: VALUE.
+func (r *reader) tight(v variable) {
 	if v.tight {
 		r.note(plan.Fault, v.at, v.key+" has no blank behind its colon", "so it is no KEY: VALUE for the installer; write "+v.key+": VALUE. It was taken as meant")
 	}

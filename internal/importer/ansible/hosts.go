@@ -51,6 +51,9 @@ func (r *reader) hostLine(in string, at plan.Source, text string, others *keys) 
 
 // addHosts adds a host, or a range of them, with variables.
 func (r *reader) addHosts(in string, at plan.Source, pattern string, vars map[string]plan.Value[string]) {
+	if r.inventory.count > maxHosts {
+		return // it is said
+	}
 	names, err := expand(pattern)
 	if err != nil {
 		r.note(plan.Fault, at, "a host's name", err.Error()+"; the line is left out")

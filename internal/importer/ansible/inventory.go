@@ -154,6 +154,9 @@ func (r *reader) addChild(parent string, at plan.Source, name string) {
 	r.inventory.group(name, at, false)
 }
 
+// literal is what Python reads as a value, and what stands behind it as a comment.
+var literal = regexp.MustCompile(`^(?:[0-9]+|"[^"]*"|'[^']*'|\{.*\}|\[.*\])$`)
+
 // groupVar reads a line of [GROUP:vars]. Ansible takes all behind the = for the
 // value, and a comment only where the value is a literal of Python.
 func (r *reader) groupVar(group string, at plan.Source, text string) {
@@ -165,7 +168,7 @@ func (r *reader) groupVar(group string, at plan.Source, text string) {
 	}
 	value = strings.TrimSpace(value)
 	if short := withoutComment(value); short != value {
-		if taken[key] || key == balancerKey {
+		if (taken[key] || key == balancerKey) && !literal.MatchString(short) {
 			r.note(plan.Fault, at, "a comment behind "+key, "in [GROUP:vars] Ansible takes it for a part of the value; write it on a line of its own. It was taken as meant")
 		}
 		value = short

@@ -74,17 +74,21 @@ func hostName(text string) (name string, ok bool) {
 	return text, hostRule.MatchString(text)
 }
 
+// alphabet is the order of letters, Python's ascii_letters.
+const alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 // between are the numbers, or letters, from one to another. Nothing is from 0.
 func between(from, to string, step int) (all []string, err error) {
 	if from == "" {
 		from = "0"
 	}
-	letters := len(from) == 1 && len(to) == 1 && (small(from) && small(to) || large(from) && large(to))
+	a, z := strings.Index(alphabet, from), strings.Index(alphabet, to)
+	letters := len(from) == 1 && len(to) == 1 && a >= 0 && z >= 0
 	first, err1 := strconv.ParseUint(from, 10, 20)
 	last, err2 := strconv.ParseUint(to, 10, 20)
 	switch {
 	case letters:
-		first, last = uint64(from[0]), uint64(to[0])
+		first, last = uint64(a), uint64(z)
 	case err1 != nil || err2 != nil:
 		return nil, errors.New("a range goes from a number or letter to another")
 	case from[0] == '0' && len(from) > 1 && len(from) != len(to):
@@ -95,16 +99,13 @@ func between(from, to string, step int) (all []string, err error) {
 	}
 	for n := first; n <= last; n += uint64(step) {
 		if letters {
-			all = append(all, string(rune(n)))
+			all = append(all, alphabet[n:n+1])
 		} else {
 			all = append(all, fmt.Sprintf("%0*d", zeros(from), n))
 		}
 	}
 	return all, nil
 }
-
-func small(letter string) bool { return letter >= "a" && letter <= "z" }
-func large(letter string) bool { return letter >= "A" && letter <= "Z" }
 
 // zeros is the width to which numbers of a range are filled up.
 func zeros(from string) int {

@@ -35,7 +35,7 @@ func variableOf(l line) (v variable, ok bool) {
 // readVars reads the few variables that matter.
 func (r *reader) readVars(lines []line) {
 	var b *block // while its lines may follow
-	inBlock := make(map[plan.Source]bool)
+	read := make(map[plan.Source]bool)
 	for _, l := range lines {
 		v, ok := variableOf(l)
 		switch {
@@ -47,39 +47,41 @@ func (r *reader) readVars(lines []line) {
 			r.vars.blocks = append(r.vars.blocks, block{head: v})
 			b = &r.vars.blocks[len(r.vars.blocks)-1]
 			b.flow(v)
-			inBlock[v.at] = true
+			read[v.at] = true
 		case b != nil && b.owns(v):
 			b.lines = append(b.lines, v)
-			inBlock[v.at] = true
+			read[v.at] = true
 		default:
 			if !v.commented {
 				b = nil
 			}
-			r.variable(v)
+			read[v.at] = r.variable(v)
 		}
 	}
-	r.rest(lines, inBlock)
+	r.rest(lines, read)
 }
 
-// variable takes one of the first level. One that is commented out is a sample,
-// and only the domain is told of.
-func (r *reader) variable(v variable) {
+// variable takes one of the first level; false: it is none that is looked at. One
+// that is commented out is a sample, and only the domain is told of.
+func (r *reader) variable(v variable) bool {
 	switch {
-	case !taken[v.key] || v.tight || v.value == "" || strings.HasPrefix(v.value, "|") || strings.HasPrefix(v.value, ">"):
+	case !taken[v.key] || v.value == "" || strings.HasPrefix(v.value, "|") || strings.HasPrefix(v.value, ">"):
+		return false
 	case v.commented:
 		if v.key == domainKey && v.value != sampleDomain {
 			r.vars.sample = plan.Of(v.value, v.at)
 		}
-	default:
-		if v.indent > 0 {
-			r.note(plan.Fault, v.at, v.key+" is indented", "it belongs to the first level, without blanks in front; as it stands the installer does not see it, or refuses the file. It was taken as meant")
-		}
-		r.vars.files = append(r.vars.files, fileVariable{v.key, plan.Of(v.value, v.at)})
+		return true
+	case v.indent > 0:
+		r.note(plan.Fault, v.at, v.key+" is indented", "it belongs to the first level, without blanks in front; as it stands the installer does not see it, or refuses the file. It was taken as meant")
 	}
+	r.tight(v)
+	r.vars.files = append(r.vars.files, fileVariable{v.key, plan.Of(v.value, v.at)})
+	return true
 }
 
 // rest notes whether the file is YAML at all, and what else is in it.
-func (r *reader) rest(lines []line, inBlock map[plan.Source]bool) {
+func (r *reader) rest(lines []line, read map[plan.Source]bool) {
 	var text strings.Builder
 	for _, l := range lines {
 		text.WriteString(l.text + "\n")
@@ -95,7 +97,7 @@ func (r *reader) rest(lines []line, inBlock map[plan.Source]bool) {
 			r.note(plan.Fault, d.At(), "the file", "it is no list of KEY: VALUE, and the installer refuses it")
 		}
 		for _, p := range d.Pairs() {
-			if !inBlock[p.At] && !taken[p.Key] {
+			if !read[p.At] {
 				r.vars.other(p.Key, p.At)
 			}
 		}

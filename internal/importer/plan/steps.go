@@ -11,9 +11,10 @@ const SomeVIP = "<VIP>"
 
 // NewCluster is how kshalb comes to a cluster that a command makes, as the guide
 // and deploy/static-pods have it. manifests is kubelet's folder of static pods, "" the
-// usual one, and bootstrap says whether the configuration names a first master. A kubelet starts static pods only when its
-// node has joined, and kubeadm join before Kubernetes 1.23 refuses that folder when it
-// is not empty (kubernetes/kubernetes pull request 104942).
+// usual one, and bootstrap says whether the configuration names a first master. A
+// kubelet starts static pods only when its node has joined, and kubeadm join before
+// Kubernetes 1.23 refuses that folder when it is not empty (kubernetes/kubernetes pull
+// request 104942).
 func NewCluster(command, manifests string, bootstrap bool) []string {
 	if manifests == "" {
 		manifests = "/etc/kubernetes/manifests"
