@@ -45,7 +45,7 @@ type Drill struct {
 	lasts time.Time // till when the last fault does
 
 	newClients func() trio
-	newEyes    func() (eyes, error)
+	newEyes    func(link string) (eyes, error)
 }
 
 // round is one thing that will be done.
@@ -92,7 +92,7 @@ func New(cfg *config.Config, c Cluster, o Options) (*Drill, error) {
 	d.newClients = func() trio {
 		return trio{clients.NewFresh(d.service), clients.NewKept(d.service), clients.NewWatch(d.service, o.Credentials)}
 	}
-	d.newEyes = func() (eyes, error) { return openEyes(d.vip, cfg.Election.Lease) }
+	d.newEyes = func(link string) (eyes, error) { return openEyes(link, d.vip.Address, cfg.Election.Lease) }
 	return d, nil
 }
 

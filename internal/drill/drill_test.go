@@ -122,7 +122,7 @@ func aDrill(t *testing.T, f *fake, o Options, gap time.Duration, w Wire) *Drill 
 	}
 	c := fakeClient(gap)
 	d.newClients = func() trio { return trio{c, c, c} }
-	d.newEyes = func() (eyes, error) { return fakeEyes(w), nil }
+	d.newEyes = func(string) (eyes, error) { return fakeEyes(w), nil }
 	return d
 }
 
@@ -191,8 +191,14 @@ func TestPromisesBroken(t *testing.T) {
 			t.Error(got)
 		}
 	})
-	r := Round{Fresh: Client{Gap: 700}, Kept: Client{Gap: 1600}, Watch: Client{Gap: 1700}}
-	r.judge(bounds{650 * time.Millisecond, 1650 * time.Millisecond, 1650 * time.Millisecond})
+	promised := bounds{650 * time.Millisecond, 1650 * time.Millisecond, 1650 * time.Millisecond}
+	r := Round{Watch: Client{Gap: 7000}}
+	r.judge(promised)
+	if len(r.Faults) != 1 || !strings.Contains(r.Faults[0], "the watch: in 7000 ms nobody told it that its server had gone") {
+		t.Errorf("%q", r.Faults)
+	}
+	r = Round{Fresh: Client{Gap: 700}, Kept: Client{Gap: 1600}, Watch: Client{Gap: 1700, Broken: 1}}
+	r.judge(promised)
 	if len(r.Faults) != 2 || !strings.HasPrefix(r.Faults[0], "new connections: 700 ms") || !strings.HasPrefix(r.Faults[1], "the watch: 1700 ms") {
 		t.Errorf("%q", r.Faults)
 	}

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,7 +140,7 @@ func (d *Drill) watched(ctx context.Context, v status.VIP, r *Round, act func() 
 	var blind error // why they stopped looking
 	if !d.opts.NoWire {
 		var err error
-		if e, err = d.newEyes(); err != nil {
+		if e, err = d.newEyes(cmp.Or(d.vip.Interface, v.Interface)); err != nil {
 			return fmt.Errorf("look who answers for %s: %w; --no-wire goes without", d.vip.Address, err)
 		}
 		running.Go(func() { blind = e.Run(with) })
