@@ -166,7 +166,7 @@ func TestDrillRefuses(t *testing.T) {
 	refused(2, []string{"--hold", "1h", "--yes"}, "from 1s to 1m0s")
 	must(t, s.another(holder, here).Kshalb().Kill())
 	s.waitDead(here, s.another(holder, here))
-	refused(1, []string{"--yes"}, "the cluster is not whole, so nothing was done", s.another(holder, here).Name()+" is dead")
+	refused(1, []string{"--yes"}, "nothing was done: the cluster is not whole:", s.another(holder, here).Name()+" is dead")
 	if again := s.owner(time.Now()); again != holder {
 		t.Errorf("%s has the address, before it was %s", again.Name(), holder.Name())
 	}
