@@ -3,8 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"net/netip"
+	"slices"
 
 	"github.com/spf13/cobra"
 
