@@ -80,25 +80,72 @@ func (a *Asker) Ask() error {
 	return nil
 }
 
-// Hear calls with for each claim, until a moment, at most a thousand times.
+// mostClaims bounds one Hear.
+const mostClaims = 1000
+
+// Hear calls with for each claim, until a moment, at most a thousand times. What has
+// come till it returns is heard, also by a process that was held up past the moment:
+// it is never taken for an answer to a later question.
 func (a *Asker) Hear(until time.Time, with func(Claim)) error {
-	if err := a.conn.SetReadDeadline(until); err != nil {
+	if err := a.hear(until, with); err != nil {
 		return fmt.Errorf("hear answers for %s on %s: %w", a.ip, a.link, err)
 	}
+	return nil
+}
+
+func (a *Asker) hear(until time.Time, with func(Claim)) error {
+	if err := a.conn.SetReadDeadline(until); err != nil {
+		return err
+	}
 	buf := make([]byte, 256)
-	for range 1000 {
+	for range mostClaims {
 		n, _, err := a.conn.ReadFrom(buf)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil
+			return a.rest(buf, with)
 		case err != nil:
-			return fmt.Errorf("hear answers for %s on %s: %w", a.ip, a.link, err)
+			return err
 		}
-		if c, ok := claimOf(buf[:n], a.ip, a.self); ok {
-			with(c)
-		}
+		a.claim(buf[:n], with)
 	}
 	return nil
+}
+
+// rest takes in what is there, without waiting: once a deadline has passed, ReadFrom
+// reads nothing at all.
+func (a *Asker) rest(buf []byte, with func(Claim)) error {
+	if err := a.conn.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	raw, err := a.conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var got error
+	err = raw.Read(func(fd uintptr) bool {
+		for range mostClaims {
+			n, _, err := unix.Recvfrom(int(fd), buf, unix.MSG_DONTWAIT)
+			if errors.Is(err, unix.EINTR) {
+				continue
+			}
+			if err != nil {
+				got = err
+				break
+			}
+			a.claim(buf[:n], with)
+		}
+		return true
+	})
+	if errors.Is(got, unix.EAGAIN) {
+		got = nil
+	}
+	return errors.Join(err, got)
+}
+
+func (a *Asker) claim(frame []byte, with func(Claim)) {
+	if c, ok := claimOf(frame, a.ip, a.self); ok {
+		with(c)
+	}
 }
 
 // Close ends it.
