@@ -38,7 +38,7 @@ type Unhealthy struct{ Lacks []string }
 
 // Error names all that is wrong.
 func (u *Unhealthy) Error() string {
-	return "the cluster is not whole, so nothing was done:\n  " + strings.Join(u.Lacks, "\n  ") +
+	return "the cluster is not whole:\n  " + strings.Join(u.Lacks, "\n  ") +
 		"\n(kshalb doctor tells more)"
 }
 

@@ -42,10 +42,12 @@ type Drill struct {
 	first string // who held the address before all
 	plan  []round
 	left  []Left
-	lasts time.Time // till when the last fault does
+
+	lasts time.Time     // till when the last fault does
+	calm  time.Duration // that the cluster has to be whole after it
 
 	newClients func() trio
-	newEyes    func() (eyes, error)
+	newEyes    func(link string) (eyes, error)
 }
 
 // round is one thing that will be done.
@@ -92,7 +94,7 @@ func New(cfg *config.Config, c Cluster, o Options) (*Drill, error) {
 	d.newClients = func() trio {
 		return trio{clients.NewFresh(d.service), clients.NewKept(d.service), clients.NewWatch(d.service, o.Credentials)}
 	}
-	d.newEyes = func() (eyes, error) { return openEyes(d.vip, cfg.Election.Lease) }
+	d.newEyes = func(link string) (eyes, error) { return openEyes(link, d.vip.Address, cfg.Election.Lease) }
 	return d, nil
 }
 
@@ -108,9 +110,9 @@ func joined(kinds []Kind) string {
 // Prepare finds out what can be done, and says what will be, for a person to agree
 // to. The error of a cluster that is not whole is an [*Unhealthy].
 func (d *Drill) Prepare(ctx context.Context) (words string, err error) {
-	n, err := d.whole(ctx, startTime)
+	n, err := d.whole(ctx, startTime, 0)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("nothing was done: %w", err)
 	}
 	v, _ := vipOf(n, d.vip.Name)
 	d.self, d.first = n.Name, v.Holder

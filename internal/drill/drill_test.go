@@ -22,9 +22,14 @@ import (
 type fake struct {
 	mu     sync.Mutex
 	holder string
-	dead   string   // who is struck
+	dead   string   // who is missed
 	did    []string // in order
 	unable map[fault.Kind]error
+
+	notice  time.Duration // that a killed one is not missed
+	restart time.Duration // until a killed one is back; 0 is as for other faults
+	struck  time.Time     // last
+	gone    string        // who is struck
 }
 
 var names = []string{"m1", "m2", "m3"}
@@ -53,7 +58,7 @@ func (f *fake) Handover(_ context.Context, vip, node string) error {
 	f.note("%s to %s", vip, node)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.dead == node {
+	if f.gone == node {
 		return errors.New(node + " has not been heard")
 	}
 	f.holder = node
@@ -71,16 +76,25 @@ func (f *fake) Inflict(_ context.Context, node string, kind fault.Kind, hold tim
 	f.note("%s %s", kind, node)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.dead = node
+	f.struck, f.gone = time.Now(), node
+	noticed, over := time.Duration(0), hold+100*time.Millisecond
+	if kind == fault.Kill && f.restart > 0 {
+		noticed, over = f.notice, f.restart
+	}
+	time.AfterFunc(noticed, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.dead = node
+	})
 	time.AfterFunc(500*time.Millisecond, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.holder = names[(slices.Index(names, node)+1)%3]
 	})
-	time.AfterFunc(hold+100*time.Millisecond, func() {
+	time.AfterFunc(over, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.dead = ""
+		f.dead, f.gone = "", ""
 	})
 	return nil
 }
@@ -122,7 +136,7 @@ func aDrill(t *testing.T, f *fake, o Options, gap time.Duration, w Wire) *Drill 
 	}
 	c := fakeClient(gap)
 	d.newClients = func() trio { return trio{c, c, c} }
-	d.newEyes = func() (eyes, error) { return fakeEyes(w), nil }
+	d.newEyes = func(string) (eyes, error) { return fakeEyes(w), nil }
 	return d
 }
 
@@ -158,6 +172,34 @@ func TestStory(t *testing.T) {
 	})
 }
 
+// TestSlowRestart: a killed kshalb may be missed late, and be back later still, as the
+// kubelet has it. Nobody else is struck before it votes again.
+func TestSlowRestart(t *testing.T) {
+	for _, f := range []*fake{
+		{holder: "m2", notice: 6900 * time.Millisecond, restart: 15800 * time.Millisecond},
+		{holder: "m2", notice: time.Hour, restart: 6800 * time.Millisecond}, // it is never missed
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := aDrill(t, f, Options{Kinds: []Kind{"kill", "pause"}, Hold: fault.MinHold}, 0, Wire{})
+			if _, err := d.Prepare(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var killed time.Time
+			d.opts.Tell = func(words string) {
+				if strings.HasPrefix(words, "kill:") {
+					killed = time.Now()
+				}
+			}
+			if _, err := d.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if after := f.struck.Sub(killed); after < f.restart+5500*time.Millisecond {
+				t.Errorf("%q: the next one is struck %v after a kill whose victim is back after %v, silent for 5.5 s", f.did, after, f.restart)
+			}
+		})
+	}
+}
+
 // TestStopped: whatever is under way is undone, and the address goes back.
 func TestStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -171,6 +213,26 @@ func TestStopped(t *testing.T) {
 		r, err := d.Run(ctx)
 		if !errors.Is(err, context.Canceled) || !r.Restored || len(r.Rounds) != 0 || f.holder != "m2" || f.dead != "" {
 			t.Errorf("%+v, %v; %+v", r, err, f)
+		}
+	})
+}
+
+// TestStoppedAfterAKill: the address goes back to the killed one when that can have it.
+func TestStoppedAfterAKill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{holder: "m2", notice: 6900 * time.Millisecond, restart: 15800 * time.Millisecond}
+		d := aDrill(t, f, Options{Kinds: []Kind{"kill"}, Hold: fault.MinHold}, 0, Wire{})
+		if _, err := d.Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(2500*time.Millisecond, stop)
+		r, err := d.Run(ctx)
+		if !errors.Is(err, context.Canceled) || !r.Restored || f.holder != "m2" {
+			t.Errorf("%+v, %v; %+v", r, err, f)
+		}
+		if after := time.Since(f.struck); after < f.restart+5500*time.Millisecond {
+			t.Errorf("it got the address %v after the kill, while it did not vote", after)
 		}
 	})
 }
@@ -191,8 +253,14 @@ func TestPromisesBroken(t *testing.T) {
 			t.Error(got)
 		}
 	})
-	r := Round{Fresh: Client{Gap: 700}, Kept: Client{Gap: 1600}, Watch: Client{Gap: 1700}}
-	r.judge(bounds{650 * time.Millisecond, 1650 * time.Millisecond, 1650 * time.Millisecond})
+	promised := bounds{650 * time.Millisecond, 1650 * time.Millisecond, 1650 * time.Millisecond}
+	r := Round{Watch: Client{Gap: 7000}}
+	r.judge(promised)
+	if len(r.Faults) != 1 || !strings.Contains(r.Faults[0], "the watch: in 7000 ms nobody told it that its server had gone") {
+		t.Errorf("%q", r.Faults)
+	}
+	r = Round{Fresh: Client{Gap: 700}, Kept: Client{Gap: 1600}, Watch: Client{Gap: 1700, Broken: 1}}
+	r.judge(promised)
 	if len(r.Faults) != 2 || !strings.HasPrefix(r.Faults[0], "new connections: 700 ms") || !strings.HasPrefix(r.Faults[1], "the watch: 1700 ms") {
 		t.Errorf("%q", r.Faults)
 	}

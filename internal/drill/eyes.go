@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/drill/fault"
 	"github.com/kshalb/kshalb/internal/whohas"
 )
@@ -55,24 +54,28 @@ type wire struct {
 	windows []window
 }
 
-func openEyes(vip config.VIP, lease time.Duration) (eyes, error) {
-	link := vip.Interface
+// openEyes looks on a link, or where the routes lead when it is "": that is no use on
+// the host which has the address, for it leads to itself.
+func openEyes(link string, vip netip.Addr, lease time.Duration) (eyes, error) {
 	if link == "" {
-		links, err := fault.Toward(vip.Address)
+		links, err := fault.Toward(vip)
 		if err != nil {
 			return nil, err
+		}
+		if len(links) == 0 {
+			return nil, errors.New("this host has no route to it")
 		}
 		link = links[0]
 	}
 	self := netip.Addr{}
-	if vip.Address.Is6() {
-		self = own(link, vip.Address)
+	if vip.Is6() {
+		self = own(link, vip)
 	}
-	asker, err := whohas.Open(link, vip.Address, self)
+	asker, err := whohas.Open(link, vip, self)
 	if err != nil {
 		return nil, err
 	}
-	return &wire{asker: asker, vip: vip.Address, lease: lease}, nil
+	return &wire{asker: asker, vip: vip, lease: lease}, nil
 }
 
 // own is this host's address on a link by which to ask for another one, so that

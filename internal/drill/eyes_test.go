@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/lab"
 	"github.com/kshalb/kshalb/internal/lab/labtest"
 )
@@ -82,6 +81,20 @@ func TestTwoOwnersOnTheWire(t *testing.T) {
 	}
 }
 
+// TestEyesWithoutRoute: a host outside the address's network cannot look.
+func TestEyesWithoutRoute(t *testing.T) {
+	far, err := labtest.New(t).AddHost("far", netip.MustParsePrefix("10.9.0.1/24"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = far.Do(func() error {
+		if _, err := openEyes("", netip.MustParseAddr("192.168.0.10"), time.Second); err == nil || !strings.Contains(err.Error(), "no route") {
+			t.Error(err)
+		}
+		return nil
+	})
+}
+
 // host is the address with another last byte.
 func host(vip netip.Addr, last byte) netip.Addr {
 	b := vip.AsSlice()
@@ -95,7 +108,7 @@ func see(t *testing.T, from *lab.Host, vip netip.Addr) Wire {
 	t.Helper()
 	var e eyes
 	err := from.Do(func() (err error) {
-		e, err = openEyes(config.VIP{Address: vip, Interface: "eth0"}, time.Second)
+		e, err = openEyes("eth0", vip, time.Second)
 		return err
 	})
 	if err != nil {

@@ -109,7 +109,11 @@ func (r *Round) judge(b bounds) {
 		bound time.Duration
 	}{{"new connections", &r.Fresh, b.fresh}, {"the kept connection", &r.Kept, b.kept}, {"the watch", &r.Watch, b.watch}} {
 		c.of.Bound = c.bound.Milliseconds()
-		if c.of.Gap > c.of.Bound {
+		switch {
+		case c.of.Gap <= c.of.Bound:
+		case c.of == &r.Watch && r.Watch.Broken == 0:
+			r.Faults = append(r.Faults, fmt.Sprintf("the watch: in %d ms nobody told it that its server had gone, at most %d are promised", c.of.Gap, c.of.Bound))
+		default:
 			r.Faults = append(r.Faults, fmt.Sprintf("%s: %d ms without an answer, at most %d are promised", c.name, c.of.Gap, c.of.Bound))
 		}
 	}

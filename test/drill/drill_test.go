@@ -103,6 +103,27 @@ func agrees(t *testing.T, saw traffic.Summary, gap int64) {
 	t.Logf("longest gap %v from outside, %d ms in the report", saw.Gap, gap)
 }
 
+// TestDrillOnTheHolder: the one that holds the address hands it over like any other,
+// its clients are told, and it gives the address away before somebody is struck.
+func TestDrillOnTheHolder(t *testing.T) {
+	s := begin(t, cluster.Options{})
+	here := s.owner(time.Now())
+	r := s.drill(here, "--yes", "--kind", "handover,pause").report(s, 0)
+	if len(r.Rounds) != 2 || !r.Restored || r.Holder != here.Name() {
+		t.Fatalf("the report is %+v", r)
+	}
+	if first := r.Rounds[0]; first.Struck != here.Name() || first.Watch.Broken == 0 || first.Kept.Broken == 0 {
+		t.Errorf("clients on the host that hands over: %+v", first)
+	}
+	if second := r.Rounds[1]; second.Struck == here.Name() {
+		t.Errorf("the clients' host was struck: %+v", second)
+	}
+	if again := s.owner(time.Now()); again != here {
+		t.Errorf("%s has the address, before it was %s", again.Name(), here.Name())
+	}
+	labtest.OneOwner(t, s.watch)
+}
+
 // TestDrillIsStopped: Ctrl-C in the middle of a fault puts everything back, and tells
 // what was seen till then.
 func TestDrillIsStopped(t *testing.T) {
@@ -145,7 +166,7 @@ func TestDrillRefuses(t *testing.T) {
 	refused(2, []string{"--hold", "1h", "--yes"}, "from 1s to 1m0s")
 	must(t, s.another(holder, here).Kshalb().Kill())
 	s.waitDead(here, s.another(holder, here))
-	refused(1, []string{"--yes"}, "the cluster is not whole, so nothing was done", s.another(holder, here).Name()+" is dead")
+	refused(1, []string{"--yes"}, "nothing was done: the cluster is not whole:", s.another(holder, here).Name()+" is dead")
 	if again := s.owner(time.Now()); again != holder {
 		t.Errorf("%s has the address, before it was %s", again.Name(), holder.Name())
 	}

@@ -81,8 +81,8 @@ func TestClients(t *testing.T) {
 	if gap, _ := w.Told(broke, time.Now()); gap <= 0 || gap > time.Since(broke) {
 		t.Errorf("the watch was told after %v", gap)
 	}
-	if gap, broken := w.Told(time.Now(), time.Now()); gap != 0 || broken != 0 {
-		t.Errorf("%v, %d after all", gap, broken)
+	if gap, broken := w.Told(again, again.Add(time.Minute)); gap != time.Minute || broken != 0 {
+		t.Errorf("a watch that nobody tells: %v, %d broken, want the whole minute", gap, broken)
 	}
 }
 

@@ -86,21 +86,19 @@ func (w *Watch) begin(c *conn) error {
 	return c.SetDeadline(time.Time{})
 }
 
-// Told is how long after a moment the listening began again, if it was broken then
-// or later, and how often it was broken.
+// Told is how long after a moment, at which its server went, the listening began
+// again, and how often it was broken since. One that nobody has told listens still, to
+// nobody: then it is all the time.
 func (w *Watch) Told(since, to time.Time) (gap time.Duration, broken int) {
-	s := w.Summary(since, to)
-	if s.Broken == 0 {
-		return 0, 0
-	}
+	broken = w.Summary(since, to).Broken
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range w.results {
-		if r.err == nil && r.end.After(since) && !r.end.After(to) {
-			return r.end.Sub(since), s.Broken
+		if broken > 0 && r.err == nil && r.end.After(since) && !r.end.After(to) {
+			return r.end.Sub(since), broken
 		}
 	}
-	return to.Sub(since), s.Broken
+	return to.Sub(since), broken
 }
 
 // Listening reports whether it listens now, as far as it knows.
