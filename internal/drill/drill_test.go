@@ -25,6 +25,7 @@ type fake struct {
 	dead   string   // who is missed
 	did    []string // in order
 	unable map[fault.Kind]error
+	vip    status.VIP // what else is said of it
 
 	notice  time.Duration // that a killed one is not missed
 	restart time.Duration // until a killed one is back; 0 is as for other faults
@@ -37,7 +38,9 @@ var names = []string{"m1", "m2", "m3"}
 func (f *fake) Status(context.Context) (status.Node, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := status.Node{Name: "m1", Ready: true, VIPs: []status.VIP{{Name: "v", Holder: f.holder}}}
+	v := f.vip
+	v.Name, v.Holder = "v", f.holder
+	n := status.Node{Name: "m1", Ready: true, VIPs: []status.VIP{v}}
 	for _, name := range names {
 		p := status.Peer{Name: name, State: "alive"}
 		if name == f.dead {
@@ -113,8 +116,8 @@ func (c fakeClient) Told(_, _ time.Time) (time.Duration, int) { return time.Dura
 // fakeEyes see what they are told.
 type fakeEyes Wire
 
-func (fakeEyes) Run(ctx context.Context) error { <-ctx.Done(); return nil }
-func (e fakeEyes) Seen(_, _ time.Time) Wire    { return Wire(e) }
+func (fakeEyes) Run(ctx context.Context) error         { <-ctx.Done(); return nil }
+func (e fakeEyes) Seen(_, _ time.Time, _ *tenure) Wire { return Wire(e) }
 
 const text = `version: 1
 cluster:

@@ -16,15 +16,16 @@ import (
 // eyes see who answers for the address on the wire.
 type eyes interface {
 	Run(ctx context.Context) error
-	// Seen is what was seen between two moments.
-	Seen(from, to time.Time) Wire
+	// Seen is what was seen between two moments, by a host that held the address itself
+	// at some times.
+	Seen(from, to time.Time, ours *tenure) Wire
 }
 
 // Wire is what was seen of who answers for the address.
 type Wire struct {
 	Questions int      `json:"questions"`
 	Owners    []string `json:"owners"`  // hardware addresses, in the order in which they began to answer
-	Doubles   int      `json:"doubles"` // questions that two answered
+	Doubles   int      `json:"doubles"` // questions that two answered, or one while this host held the address
 }
 
 // wireEvery is between two questions.
@@ -32,8 +33,8 @@ const wireEvery = 20 * time.Millisecond
 
 // window is the time after one question, until the next.
 type window struct {
-	asked time.Time
-	macs  []string // that answered, in the order of their first answers
+	asked, over time.Time
+	macs        []string // that answered, in the order of their first answers
 }
 
 // wire is eyes on a real interface.
@@ -45,10 +46,13 @@ type window struct {
 // IPv6 answers to nobody look like announcements. There this host asks in its own
 // name, as its kernel does, and two owners are seen only when the first one answers
 // again after the second: within a lease the address cannot go back.
+//
+// Whoever answers while this host holds the address is a second owner, too.
 type wire struct {
 	asker *whohas.Asker
 	vip   netip.Addr
 	lease time.Duration
+	cards []string // hardware addresses of this host
 
 	mu      sync.Mutex
 	windows []window
@@ -75,7 +79,17 @@ func openEyes(link string, vip netip.Addr, lease time.Duration) (eyes, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wire{asker: asker, vip: vip, lease: lease}, nil
+	return &wire{asker: asker, vip: vip, lease: lease, cards: cards()}, nil
+}
+
+// cards are this host's hardware addresses: with two of them in one network, either
+// answers for what the other one has.
+func cards() (macs []string) {
+	links, _ := net.Interfaces() // none of its own are known then
+	for _, l := range links {
+		macs = append(macs, l.HardwareAddr.String())
+	}
+	return macs
 }
 
 // own is this host's address on a link by which to ask for another one, so that
@@ -106,14 +120,11 @@ func (w *wire) Run(ctx context.Context) (err error) {
 			return err
 		}
 		at := window{asked: time.Now()}
-		err := w.asker.Hear(at.asked.Add(wireEvery), func(c whohas.Claim) {
-			if mac := c.MAC.String(); c.Answer && !slices.Contains(at.macs, mac) {
-				at.macs = append(at.macs, mac)
-			}
-		})
+		err := w.asker.Hear(at.asked.Add(wireEvery), func(c whohas.Claim) { w.hear(&at, c) })
 		if err != nil {
 			return err
 		}
+		at.over = time.Now()
 		w.mu.Lock()
 		w.windows = append(w.windows, at)
 		w.mu.Unlock()
@@ -121,19 +132,27 @@ func (w *wire) Run(ctx context.Context) (err error) {
 	return nil
 }
 
+// hear takes in what another host says.
+func (w *wire) hear(at *window, c whohas.Claim) {
+	if mac := c.MAC.String(); c.Answer && !slices.Contains(at.macs, mac) && !slices.Contains(w.cards, mac) {
+		at.macs = append(at.macs, mac)
+	}
+}
+
 // Seen implements eyes.
-func (w *wire) Seen(from, to time.Time) Wire {
+func (w *wire) Seen(from, to time.Time, ours *tenure) Wire {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.vip.Is6() {
-		return seen(w.windows, from, to, w.lease)
+		return seen(w.windows, from, to, w.lease, ours.holds)
 	}
-	return seen(w.windows, from, to, 0)
+	return seen(w.windows, from, to, 0, ours.holds)
 }
 
 // seen is what the windows between two moments say. back is 0 when two answers to
-// one question are two owners; else that is so when an owner answers again so soon.
-func seen(windows []window, from, to time.Time, back time.Duration) (s Wire) {
+// one question are two owners; else that is so when an owner answers again so soon. ours
+// says whether this host held the address from one moment to another.
+func seen(windows []window, from, to time.Time, back time.Duration, ours func(from, to time.Time) bool) (s Wire) {
 	s.Owners = []string{}
 	last := make(map[string]time.Time) // that a hardware address answered
 	for _, w := range windows {
@@ -141,7 +160,7 @@ func seen(windows []window, from, to time.Time, back time.Duration) (s Wire) {
 			continue
 		}
 		s.Questions++
-		double := back == 0 && len(w.macs) > 1
+		double := back == 0 && len(w.macs) > 1 || len(w.macs) > 0 && ours(w.asked, w.over)
 		for _, mac := range w.macs {
 			if len(s.Owners) == 0 || s.Owners[len(s.Owners)-1] != mac {
 				s.Owners = append(s.Owners, mac)

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/kshalb/kshalb/internal/lab"
 	"github.com/kshalb/kshalb/internal/lab/labtest"
+	"github.com/kshalb/kshalb/internal/status"
+	"github.com/kshalb/kshalb/internal/whohas"
 )
 
 func TestMain(m *testing.M) { labtest.Main(m) }
@@ -18,11 +21,13 @@ func TestSeen(t *testing.T) {
 	begin := time.Now()
 	windows := func(macs ...[]string) (all []window) {
 		for i, m := range macs {
-			all = append(all, window{begin.Add(time.Duration(i) * wireEvery), m})
+			asked := begin.Add(time.Duration(i) * wireEvery)
+			all = append(all, window{asked, asked.Add(wireEvery), m})
 		}
 		return all
 	}
 	a, b, ab, none := []string{"a"}, []string{"b"}, []string{"a", "b"}, []string(nil)
+	never := func(time.Time, time.Time) bool { return false }
 	for _, tc := range []struct {
 		name    string
 		windows []window
@@ -37,14 +42,21 @@ func TestSeen(t *testing.T) {
 		{"back after a lease, IPv6", windows(a, b, none, none, a), 60 * time.Millisecond, 0, "a b a"},
 		{"nobody", windows(none, none), 0, 0, ""},
 	} {
-		s := seen(tc.windows, begin, begin.Add(time.Minute), tc.back)
+		s := seen(tc.windows, begin, begin.Add(time.Minute), tc.back, never)
 		got := strings.Join(s.Owners, " ")
 		if s.Doubles != tc.doubles || got != tc.owners || s.Questions != len(tc.windows) {
 			t.Errorf("%s: %+v", tc.name, s)
 		}
 	}
-	if s := seen(windows(ab, a), begin.Add(wireEvery), begin.Add(time.Minute), 0); s.Questions != 1 || s.Doubles != 0 {
+	if s := seen(windows(ab, a), begin.Add(wireEvery), begin.Add(time.Minute), 0, never); s.Questions != 1 || s.Doubles != 0 {
 		t.Errorf("before the time: %+v", s)
+	}
+	since := func(from, _ time.Time) bool { return !from.Before(begin.Add(2 * wireEvery)) }
+	if s := seen(windows(a, none, none), begin, begin.Add(time.Minute), 0, since); s.Doubles != 0 {
+		t.Errorf("nobody else answers while it is ours: %+v", s)
+	}
+	if s := seen(windows(a, none, a, a), begin, begin.Add(time.Minute), time.Second, since); s.Doubles != 2 {
+		t.Errorf("somebody answers while it is ours: %+v", s)
 	}
 }
 
@@ -68,16 +80,47 @@ func TestTwoOwnersOnTheWire(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := see(t, client, vip); got.Doubles != 0 || !slices.Equal(got.Owners, []string{first.MAC().String()}) {
+			if got := see(t, client, vip, new(tenure)); got.Doubles != 0 || !slices.Equal(got.Owners, []string{first.MAC().String()}) {
 				t.Errorf("one owner: %+v", got)
 			}
+			var ours tenure
+			stop := labtest.Background(t, func(ctx context.Context) error {
+				ours.run(ctx, &fake{vip: status.VIP{State: "holding", Term: 1, LeaseRemaining: 0.5}}, "v")
+				return nil
+			})
+			if got := see(t, client, vip, &ours); got.Doubles == 0 {
+				t.Errorf("one owner, besides this host: %+v", got)
+			}
+			stop()
 			if _, err := l.AddHost("two", netip.PrefixFrom(two, bits), netip.PrefixFrom(vip, bits)); err != nil {
 				t.Fatal(err)
 			}
-			if got := see(t, client, vip); got.Doubles == 0 {
+			if got := see(t, client, vip, new(tenure)); got.Doubles == 0 {
 				t.Errorf("two owners: %+v", got)
 			}
 		})
+	}
+}
+
+// TestOwnCards: what another card of this host answers is nobody else's answer.
+func TestOwnCards(t *testing.T) {
+	links, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := wire{cards: cards()}
+	for _, l := range links {
+		var at window
+		if w.hear(&at, whohas.Claim{MAC: l.HardwareAddr, Answer: true}); len(at.macs) > 0 {
+			t.Errorf("%s is taken for another host's", l.Name)
+		}
+	}
+	var at window
+	for _, answer := range []bool{false, true, true} {
+		w.hear(&at, whohas.Claim{MAC: net.HardwareAddr{2, 'l', 'a', 'b', 9, 9}, Answer: answer})
+	}
+	if !slices.Equal(at.macs, []string{"02:6c:61:62:09:09"}) {
+		t.Errorf("%q", at.macs)
 	}
 }
 
@@ -104,7 +147,7 @@ func host(vip netip.Addr, last byte) netip.Addr {
 }
 
 // see looks from a host until some questions were answered.
-func see(t *testing.T, from *lab.Host, vip netip.Addr) Wire {
+func see(t *testing.T, from *lab.Host, vip netip.Addr, ours *tenure) Wire {
 	t.Helper()
 	var e eyes
 	err := from.Do(func() (err error) {
@@ -118,12 +161,12 @@ func see(t *testing.T, from *lab.Host, vip netip.Addr) Wire {
 	stop := labtest.Background(t, func(ctx context.Context) error { return e.Run(ctx) })
 	ctx := labtest.Context(t, 20*time.Second)
 	for {
-		if got := e.Seen(begin, time.Now()); len(got.Owners) > 0 && got.Questions >= 20 {
+		if got := e.Seen(begin, time.Now(), ours); len(got.Owners) > 0 && got.Questions >= 20 {
 			stop()
 			return got
 		}
 		if err := sleep(ctx, wireEvery); err != nil {
-			t.Fatal(err, e.Seen(begin, time.Now()))
+			t.Fatal(err, e.Seen(begin, time.Now(), ours))
 		}
 	}
 }

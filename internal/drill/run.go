@@ -136,6 +136,7 @@ func (d *Drill) watched(ctx context.Context, v status.VIP, r *Round, act func() 
 	running.Go(func() { t.kept.Run(with) })
 	running.Go(func() { t.watch.Run(with) })
 	var e eyes
+	var ours tenure
 	var blind error // why they stopped looking
 	if !d.opts.NoWire {
 		var err error
@@ -143,6 +144,7 @@ func (d *Drill) watched(ctx context.Context, v status.VIP, r *Round, act func() 
 			return fmt.Errorf("look who answers for %s: %w; --no-wire goes without", d.vip.Address, err)
 		}
 		running.Go(func() { blind = e.Run(with) })
+		running.Go(func() { ours.run(with, d.cluster, d.vip.Name) })
 	}
 	began := time.Now()
 	if err := d.serving(ctx, t, began); err != nil {
@@ -166,7 +168,7 @@ func (d *Drill) watched(ctx context.Context, v status.VIP, r *Round, act func() 
 	running.Wait()
 	r.measure(t, struck, end)
 	if e != nil {
-		w := e.Seen(struck, end)
+		w := e.Seen(struck, end, &ours)
 		r.Wire = &w
 		if blind != nil && ctx.Err() == nil {
 			return blind

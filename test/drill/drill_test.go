@@ -103,20 +103,17 @@ func agrees(t *testing.T, saw traffic.Summary, gap int64) {
 	t.Logf("longest gap %v from outside, %d ms in the report", saw.Gap, gap)
 }
 
-// TestDrillOnTheHolder: the one that holds the address hands it over like any other,
-// its clients are told, and it gives the address away before somebody is struck.
+// TestDrillOnTheHolder: where the address is held here, it is given away before its
+// holder is struck, and comes back.
 func TestDrillOnTheHolder(t *testing.T) {
 	s := begin(t, cluster.Options{})
 	here := s.owner(time.Now())
-	r := s.drill(here, "--yes", "--kind", "handover,pause").report(s, 0)
-	if len(r.Rounds) != 2 || !r.Restored || r.Holder != here.Name() {
+	r := s.drill(here, "--yes", "--kind", "pause").report(s, 0)
+	if len(r.Rounds) != 1 || !r.Restored || r.Holder != here.Name() {
 		t.Fatalf("the report is %+v", r)
 	}
-	if first := r.Rounds[0]; first.Struck != here.Name() || first.Watch.Broken == 0 || first.Kept.Broken == 0 {
-		t.Errorf("clients on the host that hands over: %+v", first)
-	}
-	if second := r.Rounds[1]; second.Struck == here.Name() {
-		t.Errorf("the clients' host was struck: %+v", second)
+	if round := r.Rounds[0]; round.Struck == here.Name() || round.Watch.Broken == 0 || round.Wire.Questions < 20 {
+		t.Errorf("seen from the host that gave it away: %+v", round)
 	}
 	if again := s.owner(time.Now()); again != here {
 		t.Errorf("%s has the address, before it was %s", again.Name(), here.Name())
