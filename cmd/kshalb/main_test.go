@@ -112,7 +112,7 @@ func TestCommandLine(t *testing.T) {
 		{args: "run --listen 127.0.0.1:1 --backend 127.0.0.1:2 --node x", code: 2, stderr: "kshalb: --listen and --backend go without --config and --node (see kshalb --help)"},
 		{args: "run --listen localhost --backend 127.0.0.1:2", code: 2, stderr: `command line: --listen: "localhost" `},
 		{args: "run --listen 127.0.0.1:1 --backend here", code: 2, stderr: `command line: --backend: "here" `},
-		{args: "status -o xml", code: 2, stderr: "kshalb: --output must be text or json (see kshalb --help)"},
+		{args: "status -o xml", code: 2, stderr: "kshalb: --output must be text, wide or json (see kshalb --help)"},
 
 		{args: "run --config " + gone, code: 1, stderr: "kshalb: read config: open " + gone + ": no such file or directory; name another with --config FILE"},
 		{args: "check --config " + gone, code: 1, stderr: "kshalb: read config: open " + gone + ": no such file or directory; name another with --config FILE"},

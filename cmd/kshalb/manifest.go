@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -116,6 +117,8 @@ func (f manifestFlags) usage(given func(flag string) bool) error {
 		}
 	}
 	switch {
+	case !slices.Contains(manifest.Roles(), manifest.Role(f.role)):
+		return fmt.Errorf("--role %q: write one of %v", f.role, manifest.Roles())
 	case f.print != printManifest && f.print != printConfig:
 		return fmt.Errorf("--print %q: write %s or %s", f.print, printManifest, printConfig)
 	case f.print == printConfig && !node:

@@ -19,7 +19,7 @@ const shownChanges = 20
 // use, and waits until the election has begun.
 func (a *App) Status() status.Node {
 	n := status.Node{
-		Name: a.self.Name, Cluster: a.cfg.Cluster.Name, Version: a.opts.Version, Started: a.started,
+		Name: a.self.Name, Cluster: a.cfg.Cluster.Name, Version: a.opts.Version, Started: a.started, Digest: a.reloads.inForce.Load().Digest(),
 		VIPs: []status.VIP{}, Peers: []status.Peer{},
 	}
 	n.Listeners = a.listeners()

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -151,4 +152,13 @@ func (c *Certificate) lacks(addresses []netip.Addr, names []string) (all []strin
 		}
 	}
 	return all
+}
+
+// known is what it is for, in words.
+func (c *Certificate) known() string {
+	all := slices.Clone(c.Names)
+	for _, a := range c.Addresses {
+		all = append(all, a.String())
+	}
+	return strings.Join(all, ", ")
 }

@@ -110,7 +110,7 @@ func (c Case) judgeCertificate(s sighting, node string, now time.Time) (all []Fi
 		all = append(all, Finding{Level: level, Node: node, Saw: whose + " " + fmt.Sprintf(format, args...), Why: why, Mend: mend})
 	}
 	if l := c.lacks(s.Listener, cert); len(l) > 0 {
-		add(Fault, "clients that go there refuse it: x509: certificate is valid for …, not "+l[0],
+		add(Fault, fmt.Sprintf("clients that go there refuse it: x509: certificate is valid for %s, not %s", cert.known(), l[0]),
 			fmt.Sprintf("add %s to apiServer.certSANs of kubeadm's ClusterConfiguration; on that host: mkdir -p /root/old-certs; mv /etc/kubernetes/pki/apiserver.{crt,key} /root/old-certs/; kubeadm init phase certs apiserver --config FILE; %s",
 				strings.Join(l, " and "), renewed), "is not for %s", strings.Join(l, ", "))
 	}

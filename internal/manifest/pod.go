@@ -25,6 +25,9 @@ const (
 	Node    Role = "node"    // a worker: serves itself, with a configuration of [Worker]
 )
 
+// Roles are all of them.
+func Roles() []Role { return []Role{Master, Node, Witness} }
+
 // Options are what a configuration does not say of its pod.
 type Options struct {
 	Role  Role

@@ -11,6 +11,7 @@ type Node struct {
 	Name      string     `json:"node"`
 	Cluster   string     `json:"cluster"`
 	Version   string     `json:"version"`
+	Digest    string     `json:"configDigest,omitempty"` // of what has to be the same in the files of all nodes
 	Started   time.Time  `json:"started"`
 	Ready     bool       `json:"ready"`            // it can serve; the verdict of /readyz
 	Reason    string     `json:"reason,omitempty"` // why it is not ready

@@ -11,15 +11,27 @@ import (
 	"time"
 )
 
+// TextOptions say how much a text has.
+type TextOptions struct {
+	Wide bool // all that is known of backends, and all of the last changes
+}
+
+// fewChanges is how many a text has that is not wide.
+const fewChanges = 5
+
 // WriteText writes n for a person who reads it at now, in plain text.
-func (n Node) WriteText(w io.Writer, now time.Time) error {
+func (n Node) WriteText(w io.Writer, now time.Time, o TextOptions) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	ready := "ready"
 	if !n.Ready {
 		ready = "not ready: " + n.Reason
 	}
-	fmt.Fprintf(t, "%s\t%s\t(cluster %s, version %s, up %s)\n", cmp.Or(n.Name, "this machine"), ready,
-		cmp.Or(n.Cluster, "none"), n.Version, now.Sub(n.Started).Round(time.Second))
+	config := ""
+	if o.Wide && n.Digest != "" {
+		config = ", configuration " + n.Digest
+	}
+	fmt.Fprintf(t, "%s\t%s\t(cluster %s, version %s%s, up %s)\n", cmp.Or(n.Name, "this machine"), ready,
+		cmp.Or(n.Cluster, "none"), n.Version, config, now.Sub(n.Started).Round(time.Second))
 	if len(n.VIPs) > 0 {
 		fmt.Fprintln(t, "\nVIP\tADDRESS\tHOLDER\tTERM\tTHIS NODE\tLEASE LEFT\tFENCE\tWHY NOT HERE")
 	}
@@ -35,16 +47,34 @@ func (n Node) WriteText(w io.Writer, now time.Time) error {
 	for _, p := range n.Peers {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, p.Address, p.stateText())
 	}
-	fmt.Fprintln(t, "\nLISTENER\tADDRESS\tBACKEND\tSTATE\tSINCE\tWEIGHT\tACTIVE\tTOTAL\tWHY")
-	for _, l := range n.Listeners {
-		for _, b := range l.Backends {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", l.Name, l.Address, b.Address, b.State, b.sinceText(now),
-				b.weightText(), b.Active, b.Connections, b.whyText(now))
-		}
-	}
+	n.writeBackends(t, now, o.Wide)
 	n.writeWaiting(t, now)
 	n.writeRefused(t)
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if !o.Wide {
+		n.Changes = n.Changes[:min(len(n.Changes), fewChanges)]
+	}
+	n.writeChanges(w, now)
+	return nil
+}
+
+func (n Node) writeBackends(w io.Writer, now time.Time, wide bool) {
+	more := ""
+	if wide {
+		more = "\tPROBE\tFROM CLIENTS\tTO CLIENTS\tCERTIFICATE ENDS"
+	}
+	fmt.Fprintf(w, "\nLISTENER\tADDRESS\tBACKEND\tSTATE\tSINCE\tWEIGHT\tACTIVE\tTOTAL%s\tWHY\n", more)
+	for _, l := range n.Listeners {
+		for _, b := range l.Backends {
+			if wide {
+				more = fmt.Sprintf("\t%s\t%s\t%s\t%s", b.probeText(), bytesText(b.BytesIn), bytesText(b.BytesOut), b.expiryText())
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d%s\t%s\n", l.Name, l.Address, b.Address, b.State, b.sinceText(now),
+				b.weightText(), b.Active, b.Connections, more, b.whyText(now))
+		}
+	}
 }
 
 // writeRefused says how many clients were refused.

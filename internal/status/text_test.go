@@ -2,6 +2,7 @@ package status
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -77,6 +78,18 @@ var nodes = map[string]Node{
 			{Backend: "192.168.0.9:6443", Listener: "apiserver", What: "weight 0", Weight: new(0), Who: "root@master1", Since: ago(5 * time.Minute)},
 		},
 	},
+	"wide": {
+		Name: "master1", Cluster: "kshalb", Version: "v0.1.0", Digest: "13c4a8832d24", Started: ago(time.Hour), Ready: true,
+		Listeners: []Listener{{Name: "apiserver", Address: "192.168.0.10:6443", Backends: []Backend{
+			{
+				Address: "192.168.0.1:6443", State: "up", Since: ago(time.Hour), Reason: "probe succeeded", Weight: 1, Active: 2, Connections: 40213,
+				BytesIn: 5 << 20, BytesOut: 7 << 30, Probe: 0.00213, Expiry: now.Add(300 * 24 * time.Hour),
+			},
+			{Address: "192.168.0.2:6443", State: "unknown", Weight: 1, BytesIn: 17, BytesOut: 2048},
+		}}},
+		Changes: manyChanges(),
+	},
+	"changes": {Version: "v0.1.0", Started: now, Ready: true, Changes: manyChanges()},
 	"alone": {
 		Version: "v0.1.0", Started: now, Ready: true,
 		Listeners: []Listener{
@@ -86,11 +99,20 @@ var nodes = map[string]Node{
 	},
 }
 
+func manyChanges() (all []Change) {
+	for i := range 7 {
+		all = append(all, Change{At: ago(time.Duration(i) * time.Hour), Level: "info", What: "backend up", Details: fmt.Sprintf("backend=192.168.0.%d:6443", i)})
+	}
+	all[1].Level, all[1].What = "warn", "backend down"
+	all[2].Details = ""
+	return all
+}
+
 func TestWriteText(t *testing.T) {
 	for name, n := range nodes {
 		t.Run(name, func(t *testing.T) {
 			var got strings.Builder
-			if err := n.WriteText(&got, now); err != nil {
+			if err := n.WriteText(&got, now, TextOptions{Wide: name == "wide"}); err != nil {
 				t.Fatal(err)
 			}
 			file := "testdata/" + name + ".txt"

@@ -54,7 +54,7 @@ func TestMasterJoins(t *testing.T) {
 	file := filepath.Join(h.Dir(), "kshalb.yaml")
 	must(t, os.WriteFile(file, []byte(strings.NewReplacer("  gossip:", peer, c.Masters[0].Dir(), h.Dir()).Replace(string(text))), 0o600))
 	began := time.Now()
-	joined, err := h.Start(lab.Spec{Name: "kshalb", Path: binary, Args: []string{"run", "--config", file, "--node", "master4"}})
+	joined, err := h.Start(lab.Spec{Name: "kshalb", Path: binary, Args: []string{"run", "--config", file, "--node", "master4", "--state", filepath.Join(h.Dir(), "state")}})
 	must(t, err)
 
 	fourth := netip.AddrPortFrom(h.Addr(), cluster.Port)

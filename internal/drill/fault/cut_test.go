@@ -31,12 +31,12 @@ func TestCut(t *testing.T) {
 			}
 			begin := time.Now()
 			must(t, e.a.Do(func() error { return f.Inflict(t.Context(), Cut, time.Second) }))
-			if took := time.Since(begin); took > 2*time.Second {
+			if took := time.Since(begin); took > 10*time.Second {
 				t.Errorf("it took %v", took)
 			}
 			e.wait(fromA, fromB, selfA, rawA)
 			for what, want := range map[string]bool{fromA: true, fromB: true, rawA: egress, selfA: false} {
-				if s := e.silence(what, begin); (s > 900*time.Millisecond) != want || s > 2*time.Second {
+				if s := e.silence(what, begin); (s > 900*time.Millisecond) != want || s > 10*time.Second {
 					t.Errorf("%s: not for %v", what, s)
 				}
 			}
@@ -65,7 +65,7 @@ func TestOneAtATime(t *testing.T) {
 	over := make(chan error, 1)
 	begin := time.Now()
 	go func() { over <- e.a.Do(func() error { return befall(ctx) }) }()
-	for e.tables() == 0 {
+	for !e.cutting() {
 	}
 	cancel()
 	must(t, <-over)
@@ -92,7 +92,7 @@ func TestKilledWhileCut(t *testing.T) {
 	e := prick(t)
 	c := bearIn(t, e.a.Do, "cut 1s", false)
 	begin := c.begin()
-	for e.tables() == 0 {
+	for !e.cutting() {
 	}
 	must(t, c.cmd.Process.Kill())
 	for range c.lines {
@@ -101,10 +101,10 @@ func TestKilledWhileCut(t *testing.T) {
 	for e.silence(fromA, begin) < 900*time.Millisecond || e.silence(fromB, begin) < 900*time.Millisecond {
 		e.wait(fromA, fromB)
 		if time.Since(begin) > 10*time.Second {
-			t.Fatal("it was not cut off")
+			t.Fatalf("it was not cut off: %v from it, %v to it, %v of raw frames; %d tables", e.silence(fromA, begin), e.silence(fromB, begin), e.silence(rawA, begin), e.tables())
 		}
 	}
-	if s := max(e.silence(fromA, begin), e.silence(fromB, begin), e.silence(rawA, begin)); s > 2*time.Second {
+	if s := max(e.silence(fromA, begin), e.silence(fromB, begin), e.silence(rawA, begin)); s > 10*time.Second {
 		t.Errorf("it was cut off for %v", s)
 	}
 	if e.tables() == 0 {

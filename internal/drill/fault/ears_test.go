@@ -143,6 +143,26 @@ func (e *ears) silence(what string, since time.Time) (longest time.Duration) {
 	return longest
 }
 
+// cutting reports whether a cut lasts on host a. Its tables alone do not say so: those
+// of a trial may be seen for a moment, too.
+func (e *ears) cutting() (yes bool) {
+	e.Helper()
+	must(e.T, e.a.Do(func() error {
+		conn, err := nftables.New()
+		if err != nil {
+			return err
+		}
+		set, err := conn.GetSetByName(&nftables.Table{Family: nftables.TableFamilyNetdev, Name: Table}, "cut")
+		if err != nil {
+			return nil // there is none
+		}
+		elements, err := conn.GetSetElements(set)
+		yes = err == nil && len(elements) > 0
+		return nil
+	}))
+	return yes
+}
+
 // tables are those of a cut on host a.
 func (e *ears) tables() (n int) {
 	e.Helper()
