@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -62,13 +63,24 @@ func LoadKubeconfig(path string) (*Credentials, error) {
 	}
 	var k kubeconfig
 	if err := yaml.Unmarshal(text, &k); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s is no kubeconfig%s", path, lineOf(err))
 	}
 	c, err := k.credentials(filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
+}
+
+var yamlLine = regexp.MustCompile(`line \d+`)
+
+// lineOf is all that is told of a mistake: the parser's own words have what stands
+// there, which may be a token.
+func lineOf(err error) string {
+	if line := yamlLine.FindString(err.Error()); line != "" {
+		return ", at " + line
+	}
+	return ""
 }
 
 func (k kubeconfig) credentials(dir string) (*Credentials, error) {

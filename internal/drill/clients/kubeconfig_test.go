@@ -52,6 +52,9 @@ users: [{name: u, user: ` + user + `}]}`
 		`user u: client certificate`:               text("{client-certificate-data: eHh4, client-key-data: eHh4}"),
 		`the cluster "k" is not there`:             strings.Replace(text("{token: t}"), "name: k,", "name: z,", 1),
 		"needs certificate-authority":              strings.Replace(text("{token: t}"), ", certificate-authority: ca.crt", "", 1),
+		"is no kubeconfig, at line 4":              text("abcd"),
+		"is no kubeconfig, at line 3":              strings.Replace(text("{token: t}"), "clusters: [", "clusters: abcd #", 1),
+		"is no kubeconfig":                         "{a: *abcd}",
 		"has no certificate in PEM form":           strings.Replace(text("{token: t}"), "ca.crt", "tok", 1),
 	} {
 		if _, err := LoadKubeconfig(write("config", bad)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "abcd") {
