@@ -252,7 +252,7 @@ func TestPromisesBroken(t *testing.T) {
 		if err != nil || !r.Faults() {
 			t.Fatalf("%+v, %v", r, err)
 		}
-		if got := strings.Join(r.Rounds[0].Faults, "\n"); !strings.Contains(got, "two answered for the address at the same time, to 2 of 50 questions") {
+		if got := strings.Join(r.Rounds[0].Faults, "\n"); !strings.Contains(got, "two had the address at the same time, say the answers to 2 of 50 questions") {
 			t.Error(got)
 		}
 	})

@@ -25,7 +25,7 @@ type eyes interface {
 type Wire struct {
 	Questions int      `json:"questions"`
 	Owners    []string `json:"owners"`  // hardware addresses, in the order in which they began to answer
-	Doubles   int      `json:"doubles"` // questions that two answered, or one while this host held the address
+	Doubles   int      `json:"doubles"` // questions whose answers prove that two had the address
 }
 
 // wireEvery is between two questions.
@@ -37,17 +37,19 @@ type window struct {
 	macs        []string // that answered, in the order of their first answers
 }
 
-// wire is eyes on a real interface.
+// wire is eyes on a real interface. All answers that are there are taken in before the
+// next question is asked, so whoever answers a window's question had the address after
+// it was asked, whatever holds this process up.
 //
-// In IPv4 a question is asked in nobody's name, so that an answer is to it and to no
-// question of this host's kernel, and it belongs to the last one, since all answers
-// that are there are taken in before the next is asked. So two that answer one
-// question have the address at the same time, whatever holds this process up. In
-// IPv6 answers to nobody look like announcements. There this host asks in its own
-// name, as its kernel does, and two owners are seen only when the first one answers
-// again after the second: within a lease the address cannot go back.
+// Two answers to one question prove nothing: a busy host hears it late, when it has
+// taken over. But who answers again, to a question that was asked after another's
+// answer, had the address before the other one and after it; and within a lease it cannot
+// have gone there and back. Whoever answers while this host holds the address is a
+// second owner, too.
 //
-// Whoever answers while this host holds the address is a second owner, too.
+// In IPv4 a question is asked in nobody's name, so that no answer is one to this host's
+// kernel. In IPv6 answers to nobody look like announcements: there this host asks in
+// its own name.
 type wire struct {
 	asker *whohas.Asker
 	vip   netip.Addr
@@ -143,34 +145,41 @@ func (w *wire) hear(at *window, c whohas.Claim) {
 func (w *wire) Seen(from, to time.Time, ours *tenure) Wire {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.vip.Is6() {
-		return seen(w.windows, from, to, w.lease, ours.holds)
-	}
-	return seen(w.windows, from, to, 0, ours.holds)
+	return seen(w.windows, from, to, w.lease, ours.holds)
 }
 
-// seen is what the windows between two moments say. back is 0 when two answers to
-// one question are two owners; else that is so when an owner answers again so soon. ours
-// says whether this host held the address from one moment to another.
-func seen(windows []window, from, to time.Time, back time.Duration, ours func(from, to time.Time) bool) (s Wire) {
+// seen is what the windows between two moments say. An owner that answers again within
+// lease, though another one answered meanwhile, proves two. ours says whether this
+// host held the address from one moment to another.
+func seen(windows []window, from, to time.Time, lease time.Duration, ours func(from, to time.Time) bool) (s Wire) {
 	s.Owners = []string{}
-	last := make(map[string]time.Time) // that a hardware address answered
+	answered := make(map[string]time.Time)  // when a hardware address was asked last, and answered
+	overtaken := make(map[string]time.Time) // the same, before another one answered a later question
 	for _, w := range windows {
 		if w.asked.Before(from) || w.asked.After(to) {
 			continue
 		}
 		s.Questions++
-		double := back == 0 && len(w.macs) > 1 || len(w.macs) > 0 && ours(w.asked, w.over)
+		double := len(w.macs) > 0 && ours(w.asked, w.over)
 		for _, mac := range w.macs {
+			before, was := overtaken[mac]
+			double = double || was && w.asked.Sub(before) < lease
 			if len(s.Owners) == 0 || s.Owners[len(s.Owners)-1] != mac {
 				s.Owners = append(s.Owners, mac)
-				before, known := last[mac]
-				double = double || known && w.asked.Sub(before) < back
 			}
-			last[mac] = w.asked
 		}
 		if double {
 			s.Doubles++
+		}
+		for _, mac := range w.macs {
+			for other, at := range answered {
+				if other != mac && at.Before(w.asked) {
+					overtaken[other] = at
+				}
+			}
+		}
+		for _, mac := range w.macs {
+			answered[mac] = w.asked
 		}
 	}
 	return s

@@ -31,28 +31,30 @@ func TestSeen(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		windows []window
-		back    time.Duration
+		lease   time.Duration
 		doubles int
 		owners  string
 	}{
-		{"a failover", windows(a, a, none, none, b, b), 0, 0, "a b"},
-		{"two answer one question", windows(a, ab, b), 0, 1, "a b"},
-		{"a handover between two questions, IPv6", windows(a, ab, b), time.Second, 0, "a b"},
-		{"back too soon, IPv6", windows(a, ab, a), time.Second, 1, "a b a"},
-		{"back after a lease, IPv6", windows(a, b, none, none, a), 60 * time.Millisecond, 0, "a b a"},
-		{"nobody", windows(none, none), 0, 0, ""},
+		{"a failover", windows(a, a, none, none, b, b), time.Second, 0, "a b"},
+		{"two answer one question, one of them late", windows(a, ab, b), time.Second, 0, "a b"},
+		{"the other way round", windows(a, []string{"b", "a"}, b), time.Second, 0, "a b a b"},
+		{"back too soon", windows(a, b, a), time.Second, 1, "a b a"},
+		{"back too soon, after both", windows(a, ab, a), time.Second, 1, "a b a"},
+		{"back after a lease", windows(a, b, none, none, a), 60 * time.Millisecond, 0, "a b a"},
+		{"both go on", windows(ab, ab, ab, ab), time.Second, 2, "a b a b a b a b"},
+		{"nobody", windows(none, none), time.Second, 0, ""},
 	} {
-		s := seen(tc.windows, begin, begin.Add(time.Minute), tc.back, never)
+		s := seen(tc.windows, begin, begin.Add(time.Minute), tc.lease, never)
 		got := strings.Join(s.Owners, " ")
 		if s.Doubles != tc.doubles || got != tc.owners || s.Questions != len(tc.windows) {
 			t.Errorf("%s: %+v", tc.name, s)
 		}
 	}
-	if s := seen(windows(ab, a), begin.Add(wireEvery), begin.Add(time.Minute), 0, never); s.Questions != 1 || s.Doubles != 0 {
+	if s := seen(windows(ab, a), begin.Add(wireEvery), begin.Add(time.Minute), time.Second, never); s.Questions != 1 || s.Doubles != 0 {
 		t.Errorf("before the time: %+v", s)
 	}
 	since := func(from, _ time.Time) bool { return !from.Before(begin.Add(2 * wireEvery)) }
-	if s := seen(windows(a, none, none), begin, begin.Add(time.Minute), 0, since); s.Doubles != 0 {
+	if s := seen(windows(a, none, none), begin, begin.Add(time.Minute), time.Second, since); s.Doubles != 0 {
 		t.Errorf("nobody else answers while it is ours: %+v", s)
 	}
 	if s := seen(windows(a, none, a, a), begin, begin.Add(time.Minute), time.Second, since); s.Doubles != 2 {

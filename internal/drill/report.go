@@ -118,7 +118,7 @@ func (r *Round) judge(b bounds) {
 		}
 	}
 	if r.Wire != nil && r.Wire.Doubles > 0 {
-		r.Faults = append(r.Faults, fmt.Sprintf("two answered for the address at the same time, to %d of %d questions: this must never be; keep the logs of all nodes",
+		r.Faults = append(r.Faults, fmt.Sprintf("two had the address at the same time, say the answers to %d of %d questions: this must never be; keep the logs of all nodes",
 			r.Wire.Doubles, r.Wire.Questions))
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // near is by how much two clients' longest gaps may differ, in milliseconds: each
 // asks every 20 ms, and the machine is busy.
-const near = 250
+const near = 400
 
 // TestDrill: `kshalb drill` with a real watch, in front of real API servers, says what
 // somebody on another host has seen.
