@@ -39,6 +39,22 @@ func masters(t *testing.T) *cluster.Cluster {
 	return c
 }
 
+// roles waits until a master has the address, and returns it and another one.
+func roles(t *testing.T, c *cluster.Cluster) (holder, other *cluster.Master) {
+	t.Helper()
+	w, err := c.Lab.Watch(c.VIP)
+	must(t, err)
+	seen, err := w.WaitOwner(labtest.Context(t, 30*time.Second), time.Now())
+	must(t, err)
+	must(t, w.Close())
+	for _, m := range c.Masters {
+		if m.Name() != seen.Host {
+			other = m
+		}
+	}
+	return c.Master(seen.Host), other
+}
+
 // bridge lets this host's browser see a master's own loopback.
 func bridge(t *testing.T, m *cluster.Master) string {
 	t.Helper()
@@ -54,16 +70,7 @@ func bridge(t *testing.T, m *cluster.Master) string {
 // own server.
 func TestLive(t *testing.T) {
 	c := masters(t)
-	var holder, other *cluster.Master
-	for _, m := range c.Masters {
-		v, err := m.VIP(t.Context())
-		must(t, err)
-		if v.Assigned {
-			holder = m
-		} else {
-			other = m
-		}
-	}
+	holder, other := roles(t, c)
 	b := open(t, bridge(t, other))
 	b.until(fmt.Sprintf("document.getElementById('vips').innerText.includes('● %s has it')", holder.Name()), 10*time.Second)
 	b.until("document.querySelectorAll('#peers li').length === 3 && document.getElementById('live').innerText === 'Live: this node is ready.'", 10*time.Second)
