@@ -74,7 +74,7 @@ model: ## every state of small models of the election and the fence, and what ea
 .PHONY: fuzz
 fuzz: need-go ## every fuzz target, for FUZZTIME each
 	@for target in $$(grep -rl '^func Fuzz' --include='*_test.go' pkg internal | xargs grep -Ho '^func Fuzz[A-Za-z]*' | sed 's/:func /:/'); do \
-		$(GO) test -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) "./$$(dirname "$${target%%:*}")"; \
+		$(GO) test -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$(dirname "$${target%%:*}")"; \
 	done
 
 .PHONY: check

@@ -23,6 +23,7 @@ type float struct {
 	recheck  chan struct{} // a backend changed
 	holds    atomic.Bool   // this node has the lease, as far as the election has said
 	taken    func()        // is called when that begins
+	left     func()        // is called when the address is gone
 
 	routing      sync.Mutex // held from the look at the services to the change
 	setRedirects func([]vip.Redirect) error
@@ -47,7 +48,7 @@ func newFence(cfg *config.Config, log *slog.Logger) (*vip.Fence, error) {
 
 func (a *App) newFloat(cfg config.VIP, m metrics) (*float, error) {
 	f := &float{cfg: cfg, recheck: make(chan struct{}, 1)}
-	f.taken = func() { a.tickle(f) }
+	f.taken, f.left = func() { a.tickle(f) }, func() { a.leave(f) }
 	for _, s := range a.services {
 		if s.cfg.VIP == cfg.Name {
 			f.services = append(f.services, s)
@@ -85,10 +86,12 @@ func (f *float) standby(is bool) {
 func (f *float) settle(string) { f.manager.Settle() }
 
 // withdraw lets go of the VIP. Its connections are reset while the RSTs can
-// still be sent from it; those that slipped in meanwhile, afterwards.
+// still be sent from it; those that slipped in meanwhile, afterwards, and left
+// sees to it that their clients hear of it.
 func (f *float) withdraw(ctx context.Context) error {
 	f.reset()
 	defer f.reset()
+	defer f.left()
 	defer f.standby(true)
 	f.holds.Store(false)
 	return f.manager.Withdraw(ctx)

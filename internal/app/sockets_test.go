@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestWhoListens(t *testing.T) {
@@ -53,6 +55,39 @@ func BenchmarkWhoListens(b *testing.B) {
 	for b.Loop() {
 		if _, err := onAll(nowhere4, 1); !errors.Is(err, errNobody) {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestAbort: a connection ends for the process that has it, without a packet.
+func TestAbort(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root may end the connections of others")
+	}
+	for _, at := range []string{"127.0.0.1:0", "[::1]:0"} {
+		ln, err := net.Listen("tcp", at)
+		if err != nil {
+			t.Logf("no %s here: %v", at, err)
+			continue
+		}
+		defer ln.Close()
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		local, peer := netip.MustParseAddrPort(c.LocalAddr().String()), netip.MustParseAddrPort(ln.Addr().String())
+		err = abort(local, peer)
+		if errors.Is(err, unix.EOPNOTSUPP) {
+			t.Skip("this kernel has no CONFIG_INET_DIAG_DESTROY")
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNABORTED) {
+			t.Errorf("%s: the client reads %v", at, err)
+		}
+		if err := abort(local, peer); err != nil {
+			t.Errorf("%s: once more: %v", at, err)
 		}
 	}
 }

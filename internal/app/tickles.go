@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/kshalb/kshalb/pkg/proxy"
 	"github.com/kshalb/kshalb/pkg/vip"
 )
 
@@ -61,21 +64,47 @@ func (s *service) relayed() (n uint64) {
 }
 
 func (a *App) tellOf(s *service) {
-	var clients []netip.AddrPort
+	if slices.ContainsFunc(s.listeners(), func(l *proxy.Listener) bool { return l.Status().Active > 0 }) {
+		a.tellPeers(s.cfg.Address, a.clientsOf(s))
+	}
+}
+
+// clientsOf are all that have a connection to a service, also one that it has not
+// taken from the kernel yet.
+func (a *App) clientsOf(s *service) (all []netip.AddrPort) {
 	for _, l := range s.listeners() {
-		if l.Status().Active == 0 {
-			continue
-		}
 		some, err := clientsOf(l.Addr())
 		if err != nil {
 			a.log.Debug("clients that wait will not be told when this node goes", "err", err)
 		}
-		clients = append(clients, some...)
+		all = append(all, some...)
 	}
-	for _, m := range tellClients(s.cfg.Address, clients) {
+	return all
+}
+
+func (a *App) tellPeers(at netip.AddrPort, clients []netip.AddrPort) {
+	for _, m := range tellClients(at, clients) {
 		for _, p := range others(a.reloads.inForce.Load(), a.self.Name) {
 			_ = a.cluster.gossip.Send(p.Name, m) // it is told again soon
 		}
+	}
+}
+
+// leave is for the clients that came between the reset at a withdrawal and the going
+// of the address: no RST can be sent from it any more. Who takes the VIP over tickles
+// them; the connections of this host's own processes, from the address to itself, are
+// aborted, since nobody else's packets reach those.
+func (a *App) leave(f *float) {
+	for _, s := range f.services {
+		var elsewhere []netip.AddrPort
+		for _, client := range a.clientsOf(s) {
+			if client.Addr() != f.cfg.Address {
+				elsewhere = append(elsewhere, client)
+			} else if err := abort(client, s.cfg.Address); err != nil {
+				a.log.Debug("a local client is not told that the VIP is gone", "err", err)
+			}
+		}
+		a.tellPeers(s.cfg.Address, elsewhere)
 	}
 }
 
@@ -102,23 +131,38 @@ var tickleAfter = []time.Duration{
 	1200 * time.Millisecond, 2400 * time.Millisecond, 4800 * time.Millisecond,
 }
 
-// tickle has the clients of an earlier holder notice that it is gone.
+// tickle has the clients of an earlier holder notice that it is gone. What that told
+// at last may come while it is under way.
 func (a *App) tickle(f *float) {
 	for _, s := range f.services {
-		clients := a.strayed.of(s.cfg.Address)
-		if len(clients) == 0 {
-			continue
-		}
-		a.log.Info("clients of the earlier holder are told that their connections are over", "listener", s.cfg.Name, "clients", len(clients))
+		t := &tickling{at: s.cfg.Address, log: a.log.With("listener", s.cfg.Name)}
 		for _, after := range tickleAfter {
 			time.AfterFunc(after, func() {
-				if !f.holds.Load() {
-					return
-				}
-				if err := vip.Tickle(s.cfg.Address, clients); err != nil {
-					a.log.Debug("not all clients of the earlier holder are told", "err", err)
+				if f.holds.Load() {
+					t.round(a.strayed.of(s.cfg.Address))
 				}
 			})
 		}
+	}
+}
+
+// tickling is that of one listener's clients.
+type tickling struct {
+	at  netip.AddrPort
+	log *slog.Logger
+
+	mu      sync.Mutex
+	clients []netip.AddrPort
+}
+
+func (t *tickling) round(more []netip.AddrPort) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(more) > 0 {
+		t.clients = append(t.clients, more...)
+		t.log.Info("clients of the earlier holder are told that their connections are over", "clients", len(more))
+	}
+	if err := vip.Tickle(t.at, t.clients); err != nil {
+		t.log.Debug("not all clients of the earlier holder are told", "err", err)
 	}
 }

@@ -123,6 +123,27 @@ func TestDrillOnTheHolder(t *testing.T) {
 	labtest.OneOwner(t, s.watch)
 }
 
+// TestHandoverOnTheHolder: also a client on the host that gives the address away, and
+// one that came in the moment between the resets and the going of the address, hears
+// of it. Each handover back is one, too.
+func TestHandoverOnTheHolder(t *testing.T) {
+	s := begin(t, cluster.Options{})
+	here := s.owner(time.Now())
+	for range 4 {
+		r := s.drill(here, "--yes", "--kind", "handover").report(s, 0, 3)
+		if len(r.Rounds) != 1 || !r.Restored {
+			t.Fatalf("the report is %+v", r)
+		}
+		const told = 700 // ms; who is not told waits for its own time limit, a second
+		round := r.Rounds[0]
+		t.Logf("new connections %d ms, kept %d, watch %d", round.Fresh.Gap, round.Kept.Gap, round.Watch.Gap)
+		if round.Struck != here.Name() || max(round.Fresh.Gap, round.Kept.Gap, round.Watch.Gap) > told {
+			t.Errorf("seen from the host that gave it away: %+v", round)
+		}
+	}
+	labtest.OneOwner(t, s.watch)
+}
+
 // TestDrillIsStopped: Ctrl-C in the middle of a fault puts everything back, and tells
 // what was seen till then.
 func TestDrillIsStopped(t *testing.T) {
