@@ -27,7 +27,7 @@ var driven = map[string][]string{
 	"github.com/mdlayher/arp":         {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/whohas/*.go"},
 	"github.com/mdlayher/ethernet":    {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/whohas/*.go"},
 	"github.com/mdlayher/packet":      {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/whohas/*.go"},
-	"github.com/mdlayher/netlink":     {"pkg/vip/*_linux.go", "internal/app/sockets.go", "internal/doctor/host_sockets.go", "internal/doctor/host_nftables.go"},
+	"github.com/mdlayher/netlink":     {"pkg/vip/*_linux.go", "internal/app/diag.go", "internal/doctor/host_sockets.go", "internal/doctor/host_nftables.go"},
 	"github.com/mdlayher/ndp":         {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/whohas/*.go"},
 	"github.com/fxamacker/cbor":       {"pkg/election/datagram.go"},
 	"go.yaml.in/yaml":                 {"internal/config/*.go", "internal/drill/clients/kubeconfig.go", "internal/importer/yamlnode/*.go", "internal/importer/plan/yaml.go"},
