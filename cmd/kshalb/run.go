@@ -14,6 +14,7 @@ import (
 
 	"github.com/kshalb/kshalb/internal/app"
 	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/filewatch"
 	"github.com/kshalb/kshalb/internal/journal"
 	"github.com/kshalb/kshalb/internal/logqueue"
 	"github.com/kshalb/kshalb/internal/state"
@@ -32,6 +33,7 @@ type runFlags struct {
 	loops    int
 
 	supervised bool
+	watch      bool
 }
 
 func newRun() *cobra.Command {
@@ -41,7 +43,7 @@ func newRun() *cobra.Command {
 		Short: "Serve until told to stop",
 		Long: `Run serves what the configuration says until SIGTERM or SIGINT. Then it hands
 its addresses over and lets connections end. SIGHUP has it read the
-configuration again, as kshalb reload does.
+configuration again, as kshalb reload does, and so does a change of the file.
 
 With --listen and --backend it serves one TCP listener on this machine without
 any file.`,
@@ -57,10 +59,12 @@ any file.`,
 	flags.StringArrayVar(&f.backends, "backend", nil, "send connections to `ADDRESS:PORT`; may be given several times")
 	flags.IntVar(&f.loops, "loops", 0, "carry connections by `N` event loops, a thread each, 1 to 64 (default: one for each core, up to 4)")
 	flags.BoolVar(&f.supervised, "supervised", false, "something starts kshalb again when it is killed, so that a drill may do so (default: found out, in a pod and under systemd)")
+	flags.BoolVar(&f.watch, "watch", true, "read the configuration again when the file has changed; =false waits until told to")
 	return cmd
 }
 
 func (f runFlags) run(cmd *cobra.Command) error {
+	seen := filewatch.New(f.config) // before it is read: what happens from then on is noticed
 	cfg, err := f.load(cmd)
 	if err != nil {
 		return err
@@ -81,6 +85,11 @@ func (f runFlags) run(cmd *cobra.Command) error {
 	}
 	if !f.embedded() {
 		opts.Load = func() (*config.Config, error) { return config.Load(f.config) }
+		if f.watch {
+			changed := make(chan struct{}, 1)
+			opts.Changed = changed
+			go seen.Run(cmd.Context(), log, func() { changed <- struct{}{} })
+		}
 	}
 	a, err := app.New(cfg, opts, log)
 	if err != nil {

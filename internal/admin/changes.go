@@ -24,7 +24,7 @@ const (
 // ones.
 type Changes struct {
 	Handover func(ctx context.Context, vip, node string) (Handover, error)
-	Reload   func() (Reloaded, error)
+	Reload   func(dry bool) (Reloaded, error)
 	Backend  func(BackendOrder) (BackendOrdered, error)
 	Views    func(ctx context.Context, domains []string) (Views, error)
 	Drill    func(context.Context, DrillOrder) error
@@ -41,6 +41,7 @@ type Handover struct {
 
 // Reloaded is what a reload changed; no changes is also a success.
 type Reloaded struct {
+	Dry     bool     `json:"dry,omitempty"` // nothing was changed, it was only looked what would be
 	Changes []string `json:"changes"`
 	Notes   []string `json:"notes"` // what to know or do besides
 }
@@ -87,8 +88,8 @@ func NewSocketHandler(src Source, changes Changes, log *slog.Logger) http.Handle
 	mux.HandleFunc("POST "+DrillPath, func(w http.ResponseWriter, r *http.Request) {
 		serveDrill(w, r, changes.Drill, log)
 	})
-	mux.HandleFunc("POST "+ReloadPath, func(w http.ResponseWriter, _ *http.Request) {
-		done, err := changes.Reload()
+	mux.HandleFunc("POST "+ReloadPath, func(w http.ResponseWriter, r *http.Request) {
+		done, err := changes.Reload(r.URL.Query().Has(dryRun))
 		answer(w, done, err, log)
 	})
 	return mux
@@ -137,10 +138,18 @@ func AskHandover(ctx context.Context, socket, vip, node string) (done Handover, 
 	return done, query(ctx, request{socket, http.MethodPost, HandoverPath, body, changeTimeout}, &done)
 }
 
+// dryRun in the query of a reload has nothing change.
+const dryRun = "dryRun"
+
 // AskReload asks the kshalb behind a unix socket to read its configuration
-// again. A [*BadConfig] is a file with mistakes.
-func AskReload(ctx context.Context, socket string) (done Reloaded, err error) {
-	return done, query(ctx, request{socket, http.MethodPost, ReloadPath, nil, changeTimeout}, &done)
+// again or, if dry, to say only what that would change. A [*BadConfig] is a file with
+// mistakes.
+func AskReload(ctx context.Context, socket string, dry bool) (done Reloaded, err error) {
+	path := ReloadPath
+	if dry {
+		path += "?" + dryRun
+	}
+	return done, query(ctx, request{socket, http.MethodPost, path, nil, changeTimeout}, &done)
 }
 
 // BadConfig is what is wrong with a configuration, a line for each problem.

@@ -45,7 +45,7 @@ func (a *asked) handler() http.Handler {
 			a.calls = append(a.calls, fmt.Sprintf("%s %s %s %v", o.Do, o.Kind, o.Node, o.Hold))
 			return a.err
 		},
-		Reload: func() (Reloaded, error) {
+		Reload: func(bool) (Reloaded, error) {
 			a.calls = append(a.calls, "reload")
 			return Reloaded{Changes: []string{"log.level: info -> debug"}}, a.err
 		},
@@ -170,7 +170,7 @@ func TestChangesOnTheSocketOnly(t *testing.T) {
 	if n, err := drills.Status(t.Context()); err != nil || n.Name != "m1" {
 		t.Errorf("%+v, %v", n, err)
 	}
-	done, err := AskReload(t.Context(), path)
+	done, err := AskReload(t.Context(), path, false)
 	if diff := cmp.Diff([]string{"log.level: info -> debug"}, done.Changes); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
@@ -193,7 +193,7 @@ func TestRefusals(t *testing.T) {
 			path := socketIn(t)
 			stop := serve(t, Config{Socket: path}, test.h)
 			for _, err := range []error{
-				func() error { _, err := AskReload(t.Context(), path); return err }(),
+				func() error { _, err := AskReload(t.Context(), path, false); return err }(),
 				func() error { _, err := AskHandover(t.Context(), path, "v", ""); return err }(),
 				Drills(path).Able(t.Context(), "m1", fault.Kill),
 				func() error {
@@ -217,7 +217,7 @@ func TestRefusals(t *testing.T) {
 
 func TestAskNobody(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	if _, err := AskReload(t.Context(), path); !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), "ask "+path+": ") {
+	if _, err := AskReload(t.Context(), path, false); !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), "ask "+path+": ") {
 		t.Error(err)
 	}
 	stale(t, path)

@@ -41,7 +41,8 @@ type App struct {
 	started  time.Time
 	registry *prometheus.Registry
 	loops    *proxy.Loops
-	services []*service
+	metrics  metrics
+	front    *front
 	finder   *finder
 	orders   *orders.Book
 	ordering sync.Mutex // one order at a time
@@ -76,9 +77,10 @@ type Options struct {
 	// Supervised says that something starts kshalb again, where that can't be found out.
 	Supervised bool
 
-	Load   func() (*config.Config, error) // reads the configuration again; nil can't
-	Hangup <-chan os.Signal               // asks for a reload, besides the admin socket
-	Level  *slog.LevelVar                 // of the log; nil can't be changed
+	Load    func() (*config.Config, error) // reads the configuration again; nil can't
+	Hangup  <-chan os.Signal               // asks for a reload, besides the admin socket
+	Changed <-chan struct{}                // so does a file that has changed; nil: nobody looks
+	Level   *slog.LevelVar                 // of the log; nil can't be changed
 
 	Journal *journal.Journal // of what the log has said last; nil: nobody remembers
 }
@@ -90,7 +92,7 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 	}
 	a := &App{
 		cfg: cfg, opts: opts, log: log, started: time.Now(),
-		registry: prometheus.NewRegistry(), loops: proxy.NewLoops(opts.Loops), hardware: newHardware(),
+		registry: prometheus.NewRegistry(), loops: proxy.NewLoops(opts.Loops), front: newFront(), hardware: newHardware(),
 	}
 	a.reloads.inForce.Store(cfg)
 	a.history = history.New(a.listeners)
@@ -101,14 +103,14 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 	if err := a.findSelf(); err != nil {
 		return nil, err
 	}
-	m := a.newMetrics()
-	if err := a.newParts(m); err != nil {
+	a.metrics = a.newMetrics()
+	if err := a.newParts(); err != nil {
 		return nil, err
 	}
 	if len(cfg.VIPs) == 0 {
 		return a, nil
 	}
-	if a.cluster, err = a.newCluster(m); err == nil {
+	if a.cluster, err = a.newCluster(a.metrics); err == nil {
 		a.finder.guests = a.cluster.gossip.Guests
 		a.drills = a.newDrills()
 	}
@@ -130,21 +132,17 @@ func (a *App) findSelf() error {
 
 // newParts makes what serves, and what floats. A witness has no VIP, so it has
 // neither a manager nor a listener of one.
-func (a *App) newParts(m metrics) error {
-	for _, l := range a.cfg.Listeners {
-		if a.self.Witness && l.VIP != "" {
-			continue
-		}
-		s, err := newService(l, a.orders, a.loops, m, a.log, func() { a.changed(l.VIP) }, func() { a.rerouted(l.VIP) })
+func (a *App) newParts() error {
+	var services []*service
+	for _, l := range a.listened(a.cfg) {
+		s, err := a.newService(l)
 		if err != nil {
 			return err
 		}
-		for _, v := range a.cfg.VIPs {
-			s.targets.vips = append(s.targets.vips, v.Address)
-		}
-		a.services = append(a.services, s)
+		services = append(services, s)
 	}
-	a.finder = newFinder(a.services, a.opts.State, a.log)
+	a.front.set(services)
+	a.finder = newFinder(a.front, a.opts.State, a.log)
 	if a.self.Witness || len(a.cfg.VIPs) == 0 {
 		return nil
 	}
@@ -153,13 +151,18 @@ func (a *App) newParts(m metrics) error {
 		return err
 	}
 	for _, v := range a.cfg.VIPs {
-		f, err := a.newFloat(v, m)
+		f, err := a.newFloat(v, a.metrics)
 		if err != nil {
 			return err
 		}
 		a.floats = append(a.floats, f)
 	}
 	return nil
+}
+
+// listened are the listeners of a configuration that this node has.
+func (a *App) listened(cfg *config.Config) []config.Listener {
+	return slices.DeleteFunc(slices.Clone(cfg.Listeners), func(l config.Listener) bool { return a.self.Witness && l.VIP != "" })
 }
 
 func (a *App) newMetrics() metrics {
@@ -238,7 +241,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	defer spareProcessors(a.opts.Loops)()
 	a.tellBudget()
 	a.log.Info("kshalb is running", "version", a.opts.Version, "node", a.self.Name, "witness", a.self.Witness,
-		"vips", len(a.floats), "listeners", len(a.services))
+		"vips", len(a.floats), "listeners", len(a.front.list()))
 	return runTasks(ctx, a.tasks(server), a.log)
 }
 
@@ -265,10 +268,11 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 		}
 		opened.push(func() error { return a.cluster.gossip.Run(endedContext()) })
 	}
-	for _, s := range a.services {
-		if err := s.listen(opened); err != nil {
+	for _, s := range a.front.list() {
+		if err := s.door().listen(opened); err != nil {
 			return nil, err
 		}
+		a.rerouted(s.cfg().VIP)
 	}
 	if a.cluster != nil {
 		if err := a.cluster.memory.settle(); err != nil {
@@ -286,7 +290,7 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 			return server, err
 		}
 	}
-	return server, a.keepAnswers()
+	return server, a.keepAnswers(a.front.list())
 }
 
 // endedContext makes a Run only close what was opened for it.

@@ -122,7 +122,7 @@ func TestServesWithoutCluster(t *testing.T) {
 	r.log.wait(t, "backend up")
 
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get("http://" + r.services[0].listener.Addr().String())
+	resp, err := client.Get("http://" + r.front.list()[0].door().listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,10 +206,15 @@ func TestOpensAllOrNothing(t *testing.T) {
 }
 
 func TestListenersDrainTogether(t *testing.T) {
-	if got := listening([]*service{
-		{cfg: config.Listener{Timeouts: config.Timeouts{Drain: time.Second}}},
-		{cfg: config.Listener{Timeouts: config.Timeouts{Drain: time.Minute}}},
-	}).stop; got != time.Minute+stopSlack {
+	f := newFront()
+	var services []*service
+	for _, drain := range []time.Duration{time.Second, time.Minute} {
+		s := &service{}
+		s.now.Store(&config.Listener{Timeouts: config.Timeouts{Drain: drain}})
+		services = append(services, s)
+	}
+	f.set(services)
+	if got := f.task().longer(); got != time.Minute {
 		t.Errorf("they may take %v", got)
 	}
 }
@@ -266,7 +271,7 @@ func TestFenceHasThreeLayers(t *testing.T) {
 	cfg := config.VIP{Name: "v", Address: netip.MustParseAddr("192.0.2.10"), Refresh: time.Minute}
 	m := metrics{vip: vip.NewMetrics(prometheus.NewRegistry())}
 	log := slog.New(slog.DiscardHandler)
-	a := &App{cfg: &config.Config{VIPs: []config.VIP{cfg}, Election: config.Election{Lease: time.Second}}, hardware: newHardware(), log: log}
+	a := &App{cfg: &config.Config{VIPs: []config.VIP{cfg}, Election: config.Election{Lease: time.Second}}, front: newFront(), hardware: newHardware(), log: log}
 	var err error
 	if a.fence, err = newFence(a.cfg, log); err != nil {
 		t.Fatal(err)
@@ -301,7 +306,7 @@ func TestListeningTellsErrors(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := listening(a.services).run(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) {
+	if err := a.front.run(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a listener that is not open: %v", err)
 	}
 }

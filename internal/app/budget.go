@@ -18,7 +18,7 @@ import (
 // process may have it warns: clients would have to wait long before the limit that
 // somebody has chosen.
 func (a *App) tellBudget() {
-	if len(a.services) == 0 {
+	if len(a.front.list()) == 0 {
 		return // a witness
 	}
 	line, suffices := proxy.Compare(a.demand(), means(os.DirFS("/")))
@@ -39,9 +39,10 @@ const (
 func (a *App) demand() proxy.Demand {
 	d := proxy.Demand{Loops: a.opts.Loops, Others: ownFiles}
 	bounded := true
-	for _, s := range a.services {
-		d.Connections += s.cfg.Limits.Connections
-		bounded = bounded && s.cfg.Limits.Connections > 0
+	for _, s := range a.front.list() {
+		most := s.cfg().Limits.Connections
+		d.Connections += most
+		bounded = bounded && most > 0
 		d.Sockets += len(s.listeners()) * a.opts.Loops
 		d.Others += len(s.targets.list()) * filesPerBackend
 	}

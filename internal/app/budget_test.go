@@ -62,7 +62,7 @@ func TestDemand(t *testing.T) {
 	if d := a.demand(); d.Connections != 500 || d.Sockets != d.Loops || d.Loops == 0 || d.Others != ownFiles+filesPerBackend {
 		t.Errorf("%+v", d)
 	}
-	a.services[0].cfg.Limits.Connections = 0
+	a.front.list()[0].cfg().Limits.Connections = 0
 	if d := a.demand(); d.Connections != 0 {
 		t.Errorf("without a limit: %+v", d)
 	}

@@ -33,25 +33,49 @@ type change struct {
 	level    *slog.LevelVar // nil: as it is
 	voters   voting         // nil without a VIP, as is wire
 	wire     wire
-	secrets  [][]byte // the gossip keys: those in use, then the new ones
+	secrets  [][]byte // the gossip keys that are in use
+	next     [][]byte // and those that will be
 	told     []string // what has changed
 }
 
 // live are the keys that can change while kshalb runs.
-var live = regexp.MustCompile(`^(cluster\.peers(\[.*)?|vips\[\d+\]\.(priorities|preempt)|listeners\[\d+\]\.backends\.addresses|log\.level)$`)
+var live = regexp.MustCompile(`^(cluster\.peers(\[.*)?|vips\[\d+\]\.(priorities|preempt)|listeners(\[.*)?|log\.level)$`)
 
-// apply checks everything first, and takes back what it did when a step fails.
-func (c *change) apply() error {
+// check says what is in the way, and reads the keys. It changes nothing.
+func (c *change) check() error {
 	if err := c.refused(); err != nil {
 		return err
 	}
 	for _, k := range c.keys {
 		c.told = append(c.told, k.String())
 	}
+	if c.voters == nil {
+		return nil
+	}
+	if err := c.voters.CheckVoters(voters(c.to)); err != nil {
+		return err
+	}
+	secrets, err := loadKeys(c.to.Cluster.Gossip)
+	if err != nil {
+		return err
+	}
+	c.next = secrets
+	if !c.sameKeys() {
+		c.told = append(c.told, fmt.Sprintf("cluster.gossip.keyFile: %s has other keys, %d in all", c.to.Cluster.Gossip.KeyFile, len(secrets)))
+	}
+	return nil
+}
+
+func (c *change) sameKeys() bool { return slices.EqualFunc(c.secrets, c.next, bytes.Equal) }
+
+// apply takes back what it did when a step fails.
+func (c *change) apply() error {
 	if c.voters != nil {
-		if err := c.applyToCluster(); err != nil {
-			return err
+		var done undo
+		if err := c.applyInOrder(&done); err != nil {
+			return errors.Join(err, done.run())
 		}
+		c.secrets = c.next
 	}
 	if c.level != nil {
 		c.level.Set(c.to.Log.Level)
@@ -72,33 +96,16 @@ func (c *change) refused() error {
 	if len(paths) == 0 {
 		return nil
 	}
-	return fmt.Errorf("reload %s: %s cannot change while kshalb runs: restart it", c.to.File, strings.Join(paths, ", "))
-}
-
-func (c *change) applyToCluster() error {
-	if err := c.voters.CheckVoters(voters(c.to)); err != nil {
-		return fmt.Errorf("reload %s: %w", c.to.File, err)
-	}
-	secrets, err := loadKeys(c.to.Cluster.Gossip)
-	if err != nil {
-		return fmt.Errorf("reload %s: %w", c.to.File, err)
-	}
-	var done undo
-	if err := c.applyInOrder(secrets, &done); err != nil {
-		return fmt.Errorf("reload %s: %w", c.to.File, errors.Join(err, done.run()))
-	}
-	c.secrets = secrets
-	return nil
+	return fmt.Errorf("%s cannot change while kshalb runs: restart it", strings.Join(paths, ", "))
 }
 
 // applyInOrder does last what can't be taken back.
-func (c *change) applyInOrder(secrets [][]byte, done *undo) error {
-	if was := c.secrets; !slices.EqualFunc(was, secrets, bytes.Equal) {
-		if err := c.wire.SetKeys(secrets); err != nil {
+func (c *change) applyInOrder(done *undo) error {
+	if was := c.secrets; !c.sameKeys() {
+		if err := c.wire.SetKeys(c.next); err != nil {
 			return err
 		}
 		done.push(func() error { return c.wire.SetKeys(was) })
-		c.told = append(c.told, fmt.Sprintf("cluster.gossip.keyFile: %s has other keys, %d in all", c.to.Cluster.Gossip.KeyFile, len(secrets)))
 	}
 	if c.changed("cluster.peers") {
 		if err := c.wire.SetPeers(others(c.to, c.self.Name)); err != nil {

@@ -17,12 +17,12 @@ import (
 // finder finds backends that the configuration does not list by address, and
 // remembers them for the next start.
 type finder struct {
-	services []*service
-	folder   state.Folder
-	log      *slog.Logger
-	guests   func() []election.Peer // who takes part in the gossip and is no peer
-	arrived  chan struct{}          // one slot: guests may be others now
-	renamed  chan struct{}          // one slot: so may names be
+	front   *front
+	folder  state.Folder
+	log     *slog.Logger
+	guests  func() []election.Peer // who takes part in the gossip and is no peer
+	arrived chan struct{}          // one slot: guests may be others now
+	renamed chan struct{}          // one slot: so may names be
 
 	began  time.Time
 	memory *discovery.Memory
@@ -31,9 +31,9 @@ type finder struct {
 	lists discovery.Lists
 }
 
-func newFinder(services []*service, folder string, log *slog.Logger) *finder {
+func newFinder(front *front, folder string, log *slog.Logger) *finder {
 	return &finder{
-		services: services, folder: state.Folder(folder), log: log,
+		front: front, folder: state.Folder(folder), log: log,
 		guests: func() []election.Peer { return nil }, arrived: make(chan struct{}, 1), renamed: make(chan struct{}, 1),
 	}
 }
@@ -44,12 +44,23 @@ func (f *finder) load() {
 	f.prepare()
 	f.lists = f.memory.Load()
 	named := f.known()
-	for _, s := range f.services {
+	for _, s := range f.front.list() {
 		s.retarget(func(t *targets) {
-			t.guests = f.lists[discovery.PeersOf(s.cfg.Name)]
+			t.guests = f.lists[discovery.PeersOf(s.cfg().Name)]
 			t.named = named
 		})
 	}
+}
+
+// adopt has a service begin with what is known.
+func (f *finder) adopt(s *service) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	named := f.known()
+	s.retarget(func(t *targets) {
+		t.guests = f.lists[discovery.PeersOf(s.cfg().Name)]
+		t.named = named
+	})
 }
 
 // prepare makes the memory for what there is to find now.
@@ -65,8 +76,8 @@ func (f *finder) prepare() {
 
 // finds reports whether there can be something to find.
 func (f *finder) finds() bool {
-	return slices.ContainsFunc(f.services, func(s *service) bool {
-		return len(s.targets.names()) > 0 || s.cfg.PeerPort != 0 && s.cfg.VIP != ""
+	return slices.ContainsFunc(f.front.list(), func(s *service) bool {
+		return len(s.targets.names()) > 0 || s.cfg().PeerPort != 0 && s.cfg().VIP != ""
 	})
 }
 
@@ -80,7 +91,7 @@ func (f *finder) known() map[discovery.Name][]netip.Addr {
 
 // names are those of all services.
 func (f *finder) names() (all []discovery.Name) {
-	for _, s := range f.services {
+	for _, s := range f.front.list() {
 		all = append(all, s.targets.names()...)
 	}
 	return all
@@ -144,7 +155,7 @@ func (f *finder) resolved(named map[discovery.Name][]netip.Addr) {
 	for name, addrs := range named {
 		f.lists[string(name)] = addrs
 	}
-	for _, s := range f.services {
+	for _, s := range f.front.list() {
 		if len(s.targets.names()) > 0 {
 			s.retarget(func(t *targets) { t.named = named })
 		}
@@ -171,12 +182,12 @@ func (f *finder) met(guests []election.Peer) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, s := range f.services {
-		source := discovery.PeersOf(s.cfg.Name)
-		if s.cfg.PeerPort == 0 || slices.Equal(f.lists[source], addrs) {
+	for _, s := range f.front.list() {
+		source := discovery.PeersOf(s.cfg().Name)
+		if s.cfg().PeerPort == 0 || slices.Equal(f.lists[source], addrs) {
 			continue
 		}
-		f.log.Info("masters that the configuration does not name serve, too", "listener", s.cfg.Name, "addresses", addrs)
+		f.log.Info("masters that the configuration does not name serve, too", "listener", s.cfg().Name, "addresses", addrs)
 		s.retarget(func(t *targets) { t.guests = addrs })
 		f.lists[source] = addrs
 	}
@@ -189,7 +200,7 @@ func (f *finder) save() {
 	names := f.names()
 	maps.DeleteFunc(now, func(source string, addrs []netip.Addr) bool {
 		ours := slices.Contains(names, discovery.Name(source)) ||
-			slices.ContainsFunc(f.services, func(s *service) bool { return s.cfg.PeerPort != 0 && source == discovery.PeersOf(s.cfg.Name) })
+			slices.ContainsFunc(f.front.list(), func(s *service) bool { return s.cfg().PeerPort != 0 && source == discovery.PeersOf(s.cfg().Name) })
 		return !ours || len(addrs) == 0
 	})
 	if err := f.memory.Save(now); err != nil {

@@ -17,13 +17,13 @@ import (
 
 // float is one VIP with what hangs on it: its manager and its services.
 type float struct {
-	cfg      config.VIP
-	manager  *vip.Manager
-	services []*service
-	recheck  chan struct{} // a backend changed
-	holds    atomic.Bool   // this node has the lease, as far as the election has said
-	taken    func()        // is called when that begins
-	left     func()        // is called when the address is gone
+	cfg     config.VIP
+	manager *vip.Manager
+	front   *front
+	recheck chan struct{} // a backend changed
+	holds   atomic.Bool   // this node has the lease, as far as the election has said
+	taken   func()        // is called when that begins
+	left    func()        // is called when the address is gone
 
 	routing      sync.Mutex // held from the look at the services to the change
 	setRedirects func([]vip.Redirect) error
@@ -47,16 +47,11 @@ func newFence(cfg *config.Config, log *slog.Logger) (*vip.Fence, error) {
 }
 
 func (a *App) newFloat(cfg config.VIP, m metrics) (*float, error) {
-	f := &float{cfg: cfg, recheck: make(chan struct{}, 1)}
+	f := &float{cfg: cfg, front: a.front, recheck: make(chan struct{}, 1)}
 	f.taken, f.left = func() { a.tickle(f) }, func() { a.leave(f) }
-	for _, s := range a.services {
-		if s.cfg.VIP == cfg.Name {
-			f.services = append(f.services, s)
-		}
-	}
 	manager, err := vip.New(vip.Config{
 		Name: cfg.Name, Address: cfg.Address, Interface: cfg.Interface,
-		Lifetime: lifetime(a.cfg.Election.Lease), Refresh: cfg.Refresh, Redirects: redirects(f.services),
+		Lifetime: lifetime(a.cfg.Election.Lease), Refresh: cfg.Refresh, Redirects: redirects(f.services()),
 		Force: cfg.Force, Peer: a.hardware.peer, Changed: f.changed,
 	}, a.fence, a.log, m.vip)
 	if err != nil {
@@ -65,6 +60,9 @@ func (a *App) newFloat(cfg config.VIP, m metrics) (*float, error) {
 	f.manager, f.setRedirects = manager, manager.SetRedirects
 	return f, nil
 }
+
+// services are the ones that clients reach by the VIP.
+func (f *float) services() []*service { return f.front.of(f.cfg.Name) }
 
 func (f *float) hold(l election.Lease) {
 	f.manager.Hold(l.Term, l.Attempt, l.Deadline)
@@ -76,7 +74,7 @@ func (f *float) hold(l election.Lease) {
 
 // standby says whether clients come to this node by the VIP.
 func (f *float) standby(is bool) {
-	for _, s := range f.services {
+	for _, s := range f.services() {
 		s.checker.SetStandby(is)
 	}
 }
@@ -98,8 +96,8 @@ func (f *float) withdraw(ctx context.Context) error {
 }
 
 func (f *float) reset() {
-	for _, s := range f.services {
-		s.reset()
+	for _, d := range f.front.doorsOf(f.cfg.Name) {
+		d.reset()
 	}
 }
 
@@ -126,10 +124,11 @@ func (f *float) unable() error {
 // slow, as on hosts that are overloaded, another holder would not change that, and
 // its taking over would reset every connection.
 func (f *float) fitness() election.Fitness {
+	services := f.services()
 	switch {
 	case f.unable() != nil:
 		return election.Unable
-	case len(f.services) == 0 || slices.ContainsFunc(f.services, func(s *service) bool { return s.pool.Usable() > 0 }):
+	case len(services) == 0 || slices.ContainsFunc(services, func(s *service) bool { return s.pool.Usable() > 0 }):
 		return election.Fit
 	}
 	return election.Able

@@ -26,11 +26,12 @@ var needed = []struct {
 
 // keepAnswers has this host take the answers of backends that see clients'
 // addresses, if there are such; what is in the way is said.
-func (a *App) keepAnswers() error {
+func (a *App) keepAnswers(services []*service) error {
 	var backends []netip.Addr
 	transparent := false
-	for _, s := range a.services {
-		if transparent = transparent || s.cfg.Transparent; s.cfg.Transparent {
+	for _, s := range services {
+		if s.cfg().Transparent {
+			transparent = true
 			for _, b := range s.targets.list() {
 				backends = append(backends, b.Address.Addr())
 			}

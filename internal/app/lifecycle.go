@@ -14,6 +14,8 @@ type task struct {
 	name string
 	run  func(context.Context) error
 	stop time.Duration // how long it may take to end
+
+	longer func() time.Duration // how much longer, when it is to end; nil: not at all
 }
 
 // runTasks starts tasks in order and waits for ctx to end, or for one of them
@@ -58,7 +60,11 @@ func runTasks(ctx context.Context, tasks []task, log *slog.Logger) error {
 }
 
 func awaitEnd(t task, done <-chan error) error {
-	timeout := time.NewTimer(t.stop)
+	limit := t.stop
+	if t.longer != nil {
+		limit += t.longer()
+	}
+	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	select {
 	case err := <-done:
@@ -67,7 +73,7 @@ func awaitEnd(t task, done <-chan error) error {
 		}
 		return nil
 	case <-timeout.C:
-		return fmt.Errorf("%s: did not end within %s", t.name, t.stop)
+		return fmt.Errorf("%s: did not end within %s", t.name, limit)
 	}
 }
 

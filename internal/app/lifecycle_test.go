@@ -32,7 +32,7 @@ func (j *diary) task(name string, takes time.Duration, err error) task {
 		time.Sleep(takes) // of the bubble's clock
 		j.add("-" + name)
 		return err
-	}, time.Second}
+	}, time.Second, nil}
 }
 
 func TestRunTasksStopsInReverse(t *testing.T) {
@@ -67,13 +67,13 @@ func TestRunTasksFailures(t *testing.T) {
 		bad  []task
 		want string // after "good", which stops well
 	}{
-		"ends with an error":        {[]task{{"bad", at(time.Second, fail), time.Second}}, "bad: no more"},
-		"ends without an error":     {[]task{{"bad", at(time.Second, nil), time.Second}}, "bad: ended by itself"},
-		"does not end in time":      {[]task{{"bad", at(time.Hour, nil), time.Second}}, "bad: did not end within 1s"},
-		"fails on stop":             {[]task{{"bad", at(time.Minute+time.Millisecond, fail), time.Second}}, "bad: no more"},
-		"two with the same error":   {[]task{{"bad", at(time.Second, fail), time.Second}, {"late", at(1100*time.Millisecond, fail), time.Second}}, "bad: no more\nlate: no more"},
-		"the cause comes first":     {[]task{{"cause", at(time.Second, fail), time.Second}, {"hung", at(time.Hour, nil), time.Second}}, "cause: no more\nhung: did not end within 1s"},
-		"a hung one stops no other": {[]task{{"hung", at(time.Hour, nil), time.Second}, {"hung too", at(time.Hour, nil), 2 * time.Second}}, "hung too: did not end within 2s\nhung: did not end within 1s"},
+		"ends with an error":        {[]task{{"bad", at(time.Second, fail), time.Second, nil}}, "bad: no more"},
+		"ends without an error":     {[]task{{"bad", at(time.Second, nil), time.Second, nil}}, "bad: ended by itself"},
+		"does not end in time":      {[]task{{"bad", at(time.Hour, nil), time.Second, nil}}, "bad: did not end within 1s"},
+		"fails on stop":             {[]task{{"bad", at(time.Minute+time.Millisecond, fail), time.Second, nil}}, "bad: no more"},
+		"two with the same error":   {[]task{{"bad", at(time.Second, fail), time.Second, nil}, {"late", at(1100*time.Millisecond, fail), time.Second, nil}}, "bad: no more\nlate: no more"},
+		"the cause comes first":     {[]task{{"cause", at(time.Second, fail), time.Second, nil}, {"hung", at(time.Hour, nil), time.Second, nil}}, "cause: no more\nhung: did not end within 1s"},
+		"a hung one stops no other": {[]task{{"hung", at(time.Hour, nil), time.Second, nil}, {"hung too", at(time.Hour, nil), 2 * time.Second, nil}}, "hung too: did not end within 2s\nhung: did not end within 1s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -72,10 +72,10 @@ func (a *App) leftOver(ask admin.BackendOrder) (netip.AddrPort, bool) {
 func (a *App) waiting() (all []status.Order) {
 	for _, o := range a.orders.List() {
 		has := func(s *service) bool {
-			return (o.Listener == "" || o.Listener == s.cfg.Name) &&
+			return (o.Listener == "" || o.Listener == s.cfg().Name) &&
 				slices.ContainsFunc(s.targets.list(), func(b proxy.Backend) bool { return b.Address == o.Backend })
 		}
-		if !slices.ContainsFunc(a.services, has) {
+		if !slices.ContainsFunc(a.front.list(), has) {
 			told := tell(o)
 			told.Listener, told.Backend = o.Listener, o.Backend.String()
 			all = append(all, told)
@@ -97,8 +97,8 @@ func tell(o orders.Order) status.Order {
 func (a *App) backendNamed(name, listener string) (services []*service, backend netip.AddrPort, err error) {
 	var known []string
 	found := make(map[netip.AddrPort]bool)
-	for _, s := range a.services {
-		if listener != "" && s.cfg.Name != listener {
+	for _, s := range a.front.list() {
+		if listener != "" && s.cfg().Name != listener {
 			continue
 		}
 		for _, b := range s.targets.list() {
@@ -136,7 +136,7 @@ func (a *App) peerAt(addr netip.Addr) string {
 func lastOf(services []*service, backend netip.AddrPort) string {
 	for _, s := range services {
 		if only := s.pool.OnlyReady(); only == backend {
-			return s.cfg.Name
+			return s.cfg().Name
 		}
 	}
 	return ""
@@ -144,7 +144,7 @@ func lastOf(services []*service, backend netip.AddrPort) string {
 
 // orderOf is what status says of an order.
 func (s *service) orderOf(backend netip.AddrPort) *status.Order {
-	o, is := s.targets.orders.For(s.cfg.Name, backend)
+	o, is := s.targets.orders.For(s.cfg().Name, backend)
 	if !is {
 		return nil
 	}

@@ -15,11 +15,14 @@ import (
 // are those of what is there now.
 func TestRedirectsFollowBackends(t *testing.T) {
 	backends := []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:6443"), netip.MustParseAddrPort("192.0.2.2:6443")}
-	s := &service{pool: proxy.NewPool(proxy.PoolConfig{}, proxy.Even(backends...)), cfg: config.Listener{
+	s := &service{pool: proxy.NewPool(proxy.PoolConfig{}, proxy.Even(backends...))}
+	s.now.Store(&config.Listener{
 		Address: netip.MustParseAddrPort("192.0.2.10:6443"), Bind: netip.MustParseAddrPort("192.0.2.10:26443"),
-	}}
+	})
+	s.entry.Store(new(door))
 	var last []vip.Redirect
-	f := &float{services: []*service{s}}
+	f := &float{front: newFront()}
+	f.front.set([]*service{s})
 	f.setRedirects = func(to []vip.Redirect) error {
 		runtime.Gosched() // another one may come in between
 		last = to

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,8 +22,21 @@ import (
 type reloads struct {
 	mu      sync.Mutex                    // one at a time
 	inForce atomic.Pointer[config.Config] // read from anywhere
-	failed  atomic.Bool                   // the last one
+	refused atomic.Pointer[refusedReload] // the last one; nil: it was not
 	at      atomic.Int64                  // of the last one that did not fail; Unix seconds
+}
+
+// refusedReload is why a reload has changed nothing.
+type refusedReload struct {
+	err error
+	at  time.Time
+}
+
+func refusedBy(err error) *refusedReload {
+	if err == nil {
+		return nil
+	}
+	return &refusedReload{err, time.Now()}
 }
 
 func (r *reloads) register(reg prometheus.Registerer) {
@@ -31,7 +45,7 @@ func (r *reloads) register(reg prometheus.Registerer) {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "kshalb_config_last_reload_successful", Help: "1 unless the last reload of the configuration was refused.",
 		}, func() float64 {
-			if r.failed.Load() {
+			if r.refused.Load() != nil {
 				return 0
 			}
 			return 1
@@ -57,28 +71,35 @@ func (i configInfo) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(configInfoDesc, prometheus.GaugeValue, 1, i.inForce.Load().Digest())
 }
 
-// reloading is the task that reloads when Options.Hangup says so.
+// reloading is the task that reloads when Options.Hangup or Options.Changed say so.
 func (a *App) reloading() task {
-	return task{"reloads", func(ctx context.Context) error {
+	return task{name: "reloads", run: func(ctx context.Context) error {
 		for {
 			select {
 			case <-a.opts.Hangup: // nil: never
-				_, _ = a.Reload() // it tells in the log
+				_, _ = a.Reload(false) // it tells in the log
+			case <-a.opts.Changed:
+				a.log.Info("the configuration file has changed")
+				_, _ = a.Reload(false)
 			case <-ctx.Done():
 				return nil
 			}
 		}
-	}, stopSlack}
+	}, stop: stopSlack}
 }
 
 // Reload reads the configuration again and puts it into force, all of it or
 // nothing, and says so in the log. What can't change while kshalb runs is
-// refused by the names of its keys. It is safe for concurrent use.
-func (a *App) Reload() (admin.Reloaded, error) {
+// refused by the names of its keys. Dry is only to see what it would do: nothing
+// changes, and nothing is said. It is safe for concurrent use.
+func (a *App) Reload(dry bool) (admin.Reloaded, error) {
 	a.reloads.mu.Lock()
 	defer a.reloads.mu.Unlock()
-	done, err := a.reload()
-	a.reloads.failed.Store(err != nil)
+	done, err := a.reload(dry)
+	if dry {
+		return done, err
+	}
+	a.reloads.refused.Store(refusedBy(err))
 	if err != nil {
 		a.log.Error("the configuration was not reloaded, all stays as it was", "err", err)
 		return done, err
@@ -91,7 +112,7 @@ func (a *App) Reload() (admin.Reloaded, error) {
 	return done, nil
 }
 
-func (a *App) reload() (admin.Reloaded, error) {
+func (a *App) reload(dry bool) (admin.Reloaded, error) {
 	if a.opts.Load == nil {
 		return admin.Reloaded{}, admin.Refuse(http.StatusConflict, errors.New("reload: there is no configuration file"))
 	}
@@ -102,20 +123,48 @@ func (a *App) reload() (admin.Reloaded, error) {
 	if err != nil {
 		return admin.Reloaded{}, admin.Refuse(http.StatusConflict, err)
 	}
+	c := a.changeTo(next)
+	if err := a.change(c, dry); err != nil {
+		return admin.Reloaded{}, admin.Refuse(http.StatusConflict, fmt.Errorf("reload %s: %w", next.File, err))
+	}
+	return admin.Reloaded{Dry: dry, Changes: slices.Concat([]string{}, c.told), Notes: slices.Concat([]string{}, warnings(next))}, nil
+}
+
+func (a *App) changeTo(next *config.Config) *change {
 	c := &change{from: a.reloads.inForce.Load(), to: next, self: a.self, level: a.opts.Level}
 	c.keys = c.from.Diff(next)
 	if a.cluster != nil {
 		c.voters, c.wire, c.secrets = a.cluster.elector, a.cluster.gossip, a.cluster.keys
 	}
+	return c
+}
+
+// change does all of it or, if dry, only sees whether it could. What can fail and be
+// taken back comes first.
+func (a *App) change(c *change, dry bool) error {
+	if err := cmp.Or(a.front.changeable(), c.check()); err != nil {
+		return err
+	}
+	r, err := a.planRefit(c.to, dry)
+	if err != nil || dry {
+		return err
+	}
+	if err := a.keepAnswers(r.services); err != nil {
+		return errors.Join(err, r.opened.run())
+	}
 	if err := c.apply(); err != nil {
-		return admin.Reloaded{}, admin.Refuse(http.StatusConflict, err)
+		return errors.Join(err, r.opened.run())
 	}
 	if a.cluster != nil {
 		a.cluster.keys = c.secrets
 	}
-	a.reloads.inForce.Store(next)
-	a.retarget(next)
-	return admin.Reloaded{Changes: slices.Concat([]string{}, c.told), Notes: slices.Concat([]string{}, warnings(next))}, nil
+	a.reloads.inForce.Store(c.to)
+	names := a.finder.names()
+	a.refit(r)
+	if !slices.Equal(names, a.finder.names()) {
+		a.finder.rename()
+	}
+	return nil
 }
 
 func warnings(cfg *config.Config) []string {
@@ -124,19 +173,4 @@ func warnings(cfg *config.Config) []string {
 		all = append(all, w.String())
 	}
 	return all
-}
-
-// retarget has listeners follow their backends.
-func (a *App) retarget(next *config.Config) {
-	names := a.finder.names()
-	for _, s := range a.services {
-		for _, l := range next.Listeners {
-			if l.Name == s.cfg.Name {
-				s.retarget(func(t *targets) { t.cfg.Backends, t.cfg.Names = l.Backends, l.Names })
-			}
-		}
-	}
-	if !slices.Equal(names, a.finder.names()) {
-		a.finder.rename()
-	}
 }

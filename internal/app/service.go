@@ -1,8 +1,6 @@
 package app
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -11,69 +9,99 @@ import (
 	"sync/atomic"
 
 	"github.com/kshalb/kshalb/internal/config"
-	"github.com/kshalb/kshalb/internal/orders"
 	"github.com/kshalb/kshalb/pkg/health"
 	"github.com/kshalb/kshalb/pkg/proxy"
 )
 
 // service is one listener with the pool behind it and the checks of that pool.
 type service struct {
-	cfg     config.Listener
+	now     atomic.Pointer[config.Listener]
+	base    *slog.Logger // what parts say which name the listener themselves
 	log     *slog.Logger
+	loops   *proxy.Loops
+	metrics metrics
 	targets *targets
 
 	following sync.Mutex       // held while the pool and the checks follow the targets
-	loops     []netip.AddrPort // that were left out then
+	left      []netip.AddrPort // that were left out then
 
-	pool     *proxy.Pool
-	listener *proxy.Listener
-	beside   *proxy.Listener // at VIP:port, beside one who shares it; nil: not so
-	shares   atomic.Bool     // beside serves, so VIP:port needs no redirect
-	checker  *health.Checker
-	drains   drains
-	changed  func() // is called after each transition of a backend
-	rerouted func() // is called when shares has changed
+	pool    *proxy.Pool
+	limiter *proxy.Limiter
+	checker *health.Checker
+	drains  drains
+	entry   atomic.Pointer[door]
+
+	checks, serves part // that run, of the checker and the door
+
+	changed  func(vip string) // is called after each transition of a backend
+	rerouted func(vip string) // is called when VIP:port is to be redirected, or not any more
 }
 
-// newService builds the parts of one listener. changed is called after each
-// transition of a backend, rerouted when VIP:port is to be redirected, or not any
-// more.
-func newService(cfg config.Listener, book *orders.Book, loops *proxy.Loops, m metrics, log *slog.Logger, changed, rerouted func()) (*service, error) {
-	prober, err := newProber(cfg.Check, config.ClusterCA, proxy.LocalHeader(cfg.ProxyProtocol), log.With("listener", cfg.Name))
+// newService builds the parts of one listener.
+func (a *App) newService(cfg config.Listener) (*service, error) {
+	s := &service{
+		base: a.log, log: a.log.With("listener", cfg.Name), loops: a.loops, metrics: a.metrics, changed: a.changed, rerouted: a.rerouted,
+		targets: &targets{local: isLocal, orders: a.orders, cfg: cfg},
+	}
+	for _, v := range a.cfg.VIPs {
+		s.targets.vips = append(s.targets.vips, v.Address)
+	}
+	prober, err := s.proberFor(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.now.Store(&cfg)
+	s.pool = proxy.NewPool(dealing(cfg), s.targets.list())
+	s.limiter = proxy.NewLimiter(limitsOf(cfg))
+	s.checker = health.New(s.checking(cfg, prober), s.probed(s.pool.Backends()), s.noted, s.base, a.metrics.health)
+	s.checker.SetStandby(cfg.VIP != "")
+	s.entry.Store(s.newDoor(cfg))
+	return s, nil
+}
+
+func (s *service) cfg() *config.Listener { return s.now.Load() }
+func (s *service) door() *door           { return s.entry.Load() }
+
+// dealing is how connections are dealt out.
+func dealing(cfg config.Listener) proxy.PoolConfig {
+	return proxy.PoolConfig{
+		Balance: balances[cfg.Balance], PreferLocal: cfg.PreferLocal, SlowStart: cfg.SlowStart, Panic: cfg.Panic,
+	}
+}
+
+func limitsOf(cfg config.Listener) proxy.Limits { return proxy.Limits(cfg.Limits) }
+
+func (s *service) proberFor(cfg config.Listener) (health.Prober, error) {
+	prober, err := newProber(cfg.Check, config.ClusterCA, proxy.LocalHeader(cfg.ProxyProtocol), s.log)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", cfg.Name, err)
 	}
-	s := &service{
-		cfg: cfg, log: log.With("listener", cfg.Name), changed: changed, rerouted: rerouted,
-		targets: &targets{local: isLocal, orders: book, cfg: cfg},
-	}
-	s.pool = proxy.NewPool(proxy.PoolConfig{
-		Balance: balances[cfg.Balance], PreferLocal: cfg.PreferLocal, SlowStart: cfg.SlowStart, Panic: cfg.Panic,
-	}, s.targets.list())
-	s.checker = health.New(health.Config{
+	return prober, nil
+}
+
+// checking is how backends are asked.
+func (s *service) checking(cfg config.Listener, prober health.Prober) health.Config {
+	return health.Config{
 		Name: cfg.Name, Prober: prober,
 		Interval: cfg.Check.Interval, FastInterval: cfg.Check.FastInterval,
 		DownInterval: cfg.Check.DownInterval, StandbyInterval: cfg.Check.StandbyInterval,
 		Timeout: cfg.Check.Timeout, Rise: cfg.Check.Rise, Fall: cfg.Check.Fall,
 		Heard: s.heard,
-	}, s.probed(s.pool.Backends()), s.noted, log, m.health)
-	s.checker.SetStandby(cfg.VIP != "")
+	}
+}
+
+// serving is what its sockets do.
+func (s *service) serving(cfg config.Listener) proxy.Config {
 	serve := proxy.Config{
 		Name: cfg.Name, Bind: cfg.Bind, FreeBind: cfg.VIP != "",
-		Timeouts: proxy.Timeouts(cfg.Timeouts),
-		Limiter:  proxy.NewLimiter(proxy.Limits(cfg.Limits)), Allow: cfg.Allow,
+		Timeouts: proxy.Timeouts(cfg.Timeouts), Limiter: s.limiter, Allow: cfg.Allow,
 		Rebalance:     proxy.Rebalance(cfg.Rebalance),
 		ProxyProtocol: cfg.ProxyProtocol, Advertised: cfg.Address, Transparent: cfg.Transparent,
 	}
 	if cfg.Check.Passive {
 		serve.Report = func(b netip.AddrPort, e proxy.Evidence) { s.checker.Report(b, health.Evidence(e)) }
 	}
-	s.listener = proxy.NewListener(serve, s.pool, loops, log, m.proxy)
-	if cfg.PortConflict == config.ConflictAuto {
-		serve.Bind, serve.Share = cfg.Address, true
-		s.beside = proxy.NewListener(serve, s.pool, loops, log, m.proxy)
-	}
-	return s, nil
+	return serve
 }
 
 var balances = map[string]proxy.Balance{
@@ -84,7 +112,7 @@ var balances = map[string]proxy.Balance{
 // retarget has the pool and the checks follow the targets.
 func (s *service) retarget(change func(*targets)) {
 	s.follow(change)
-	s.changed()
+	s.changed(s.cfg().VIP)
 }
 
 // follow does one change at a time, or an older list could come last.
@@ -99,22 +127,22 @@ func (s *service) follow(change func(*targets)) {
 	for _, b := range all {
 		if s.inMaintenance(b.Address) {
 			s.pool.SetState(b.Address, proxy.Unknown)
-			s.drains.begin(b.Address, s.cfg.Timeouts.Drain, func() { s.resetBackend(b.Address, "it is in maintenance") })
+			s.drains.begin(b.Address, s.cfg().Timeouts.Drain, func() { s.resetBackend(b.Address, "it is in maintenance") })
 		}
 	}
 }
 
 // tellLoops says once what is left out; s.following is held.
 func (s *service) tellLoops() {
-	was := s.loops
-	s.loops = s.targets.loops()
-	if len(s.loops) > 0 && !slices.Equal(s.loops, was) {
-		s.log.Warn("a name of backends stands for this kshalb itself, too: that address is left out", "addresses", s.loops)
+	was := s.left
+	s.left = s.targets.loops()
+	if len(s.left) > 0 && !slices.Equal(s.left, was) {
+		s.log.Warn("a name of backends stands for this kshalb itself, too: that address is left out", "addresses", s.left)
 	}
 }
 
 func (s *service) inMaintenance(b netip.AddrPort) bool {
-	o, _ := s.targets.orders.For(s.cfg.Name, b)
+	o, _ := s.targets.orders.For(s.cfg().Name, b)
 	return o.Maintenance
 }
 
@@ -132,15 +160,15 @@ func (s *service) probed(backends []proxy.Backend) (all []netip.AddrPort) {
 func (s *service) noted(t health.Transition) {
 	s.pool.SetState(t.Target, poolStates[t.To])
 	switch {
-	case t.To == health.Down && s.cfg.ResetOnDown:
+	case t.To == health.Down && s.cfg().ResetOnDown:
 		s.resetBackend(t.Target, "it is down")
 	case t.To == health.Draining:
-		s.drains.begin(t.Target, s.cfg.Timeouts.Drain, func() { s.resetBackend(t.Target, "its drain is over") })
+		s.drains.begin(t.Target, s.cfg().Timeouts.Drain, func() { s.resetBackend(t.Target, "its drain is over") })
 	}
 	if t.To != health.Draining {
 		s.drains.end(t.Target)
 	}
-	s.changed()
+	s.changed(s.cfg().VIP)
 }
 
 // poolStates are what a pool is told of a backend.
@@ -167,37 +195,5 @@ func (s *service) resetBackend(b netip.AddrPort, why string) {
 	}
 }
 
-// listening is the task of all listeners. They are one, so that on stop none of
-// them accepts while another one drains.
-func listening(services []*service) task {
-	t := task{name: "listeners", stop: stopSlack}
-	for _, s := range services {
-		t.stop = max(t.stop, s.cfg.Timeouts.Drain+stopSlack)
-	}
-	t.run = func(ctx context.Context) error {
-		if len(services) == 0 { // a witness
-			<-ctx.Done()
-			return nil
-		}
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		var runs []func(context.Context) error
-		for _, s := range services {
-			runs = append(runs, s.listener.Run)
-			if s.beside != nil {
-				runs = append(runs, s.share)
-			}
-		}
-		ended := make(chan error, len(runs))
-		for _, run := range runs {
-			go func() { ended <- run(ctx) }()
-		}
-		var errs []error
-		for range runs {
-			errs = append(errs, <-ended)
-			cancel()
-		}
-		return errors.Join(errs...)
-	}
-	return t
-}
+// listeners are the open ones of now.
+func (s *service) listeners() []*proxy.Listener { return s.door().listeners() }

@@ -24,6 +24,9 @@ func (a *App) Status() status.Node {
 	}
 	n.Listeners = a.listeners()
 	n.Orders = a.waiting()
+	if r := a.reloads.refused.Load(); r != nil {
+		n.Reload = &status.Refusal{At: r.at, Why: r.err.Error()}
+	}
 	if a.opts.Journal != nil {
 		n.Changes, _ = a.opts.Journal.Last(shownChanges)
 	}
@@ -49,7 +52,7 @@ func (a *App) Status() status.Node {
 
 func (a *App) listeners() []status.Listener {
 	all := []status.Listener{}
-	for _, s := range a.services {
+	for _, s := range a.front.list() {
 		all = append(all, s.status())
 	}
 	return all
@@ -143,9 +146,10 @@ func (f *float) addStatus(v *status.VIP) {
 }
 
 func (s *service) status() status.Listener {
-	l := status.Listener{Name: s.cfg.Name, Address: s.cfg.Address.String(), Bind: s.listener.Addr().String(), Balance: s.cfg.Balance, Limits: status.Limits(s.cfg.Limits)}
-	if s.shares.Load() {
-		l.Bind = s.beside.Addr().String()
+	cfg, d := s.cfg(), s.door()
+	l := status.Listener{Name: cfg.Name, Address: cfg.Address.String(), Bind: d.listener.Addr().String(), Balance: cfg.Balance, Limits: status.Limits(cfg.Limits)}
+	if d.shares.Load() {
+		l.Bind = d.beside.Addr().String()
 	}
 	checked := make(map[string]health.Status)
 	for _, h := range s.checker.Status() {
@@ -162,7 +166,7 @@ func (s *service) status() status.Listener {
 			Probe: h.LastProbe.Seconds(), Expiry: h.Expiry,
 		})
 	}
-	for _, at := range s.listeners() {
+	for _, at := range d.listeners() {
 		relayed := at.Status()
 		l.Active += relayed.Active
 		l.Refused = relayed.Refused // both count together

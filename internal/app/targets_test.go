@@ -22,7 +22,7 @@ func serviceOf(t *testing.T, log *logged, text string, named map[discovery.Name]
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := a.services[0]
+	s := a.front.list()[0]
 	s.targets.local = func(a netip.Addr) bool { return a.IsLoopback() || a == netip.MustParseAddr("192.0.2.1") }
 	s.retarget(func(t *targets) { t.named = named })
 	return s

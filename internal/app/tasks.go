@@ -12,30 +12,32 @@ import (
 // comes last but for the drills, so that on stop a fault is undone, and then the
 // VIP leaves, first.
 func (a *App) tasks(server *admin.Server) []task {
-	tasks := []task{{"admin", server.Run, stopSlack}, {"event loops", a.loops.Run, stopSlack}, listening(a.services)}
-	for _, s := range a.services {
-		tasks = append(tasks, task{"checks of " + s.cfg.Name, s.checker.Run, s.cfg.Check.Timeout + stopSlack})
+	tasks := []task{
+		{name: "admin", run: server.Run, stop: stopSlack},
+		{name: "event loops", run: a.loops.Run, stop: stopSlack},
+		a.front.task(),
+		{name: "backends", run: a.finder.run, stop: stopSlack},
+		{name: "history", run: a.history.Run, stop: stopSlack},
 	}
-	tasks = append(tasks, task{"backends", a.finder.run, stopSlack}, task{"history", a.history.Run, stopSlack})
 	if a.cluster == nil {
 		return append(tasks, a.reloading())
 	}
 	for _, f := range a.floats {
-		tasks = append(tasks, task{"vip " + f.cfg.Name, f.manager.Run, lifetime(a.cfg.Election.Lease) + stopSlack})
+		tasks = append(tasks, task{name: "vip " + f.cfg.Name, run: f.manager.Run, stop: lifetime(a.cfg.Election.Lease) + stopSlack})
 	}
-	tasks = append(tasks, task{"gossip", a.cluster.gossip.Run, 2 * stopSlack})
+	tasks = append(tasks, task{name: "gossip", run: a.cluster.gossip.Run, stop: 2 * stopSlack})
 	for _, f := range a.floats {
-		tasks = append(tasks, task{"fitness of " + f.cfg.Name, func(ctx context.Context) error {
+		tasks = append(tasks, task{name: "fitness of " + f.cfg.Name, run: func(ctx context.Context) error {
 			return f.watchFitness(ctx, a.cluster.elector.SetFitness)
-		}, stopSlack})
+		}, stop: stopSlack})
 	}
 	if len(a.floats) > 0 {
-		tasks = append(tasks, task{"clients", a.tellOfClients, stopSlack})
-		tasks = append(tasks, task{"interfaces", a.watchInterfaces, stopSlack})
+		tasks = append(tasks, task{name: "clients", run: a.tellOfClients, stop: stopSlack})
+		tasks = append(tasks, task{name: "interfaces", run: a.watchInterfaces, stop: stopSlack})
 	}
 	return append(tasks, a.reloading(),
-		task{"election", a.cluster.elector.Run, lifetime(a.cfg.Election.Lease) + stopSlack},
-		task{"drills", a.drills.run, stopSlack})
+		task{name: "election", run: a.cluster.elector.Run, stop: lifetime(a.cfg.Election.Lease) + stopSlack},
+		task{name: "drills", run: a.drills.run, stop: stopSlack})
 }
 
 // watchInterfaces has all addresses looked after as soon as the kernel tells of a

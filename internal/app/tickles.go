@@ -3,12 +3,12 @@ package app
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/kshalb/kshalb/pkg/proxy"
 	"github.com/kshalb/kshalb/pkg/vip"
 )
 
@@ -21,16 +21,18 @@ import (
 func (a *App) tellOfClients(ctx context.Context) error {
 	tick := time.NewTicker(clientsLook)
 	defer tick.Stop()
-	told := make(map[*service]telling)
+	told := make(map[*door]telling)
 	for {
 		select {
 		case now := <-tick.C:
 			a.strayed.forget(now)
+			open := a.front.open()
+			maps.DeleteFunc(told, func(d *door, _ telling) bool { return !slices.Contains(open, d) })
 			for _, f := range a.floats {
-				for _, s := range f.services {
-					if last := told[s]; f.holds.Load() && last.due(s, now) {
-						told[s] = telling{now, s.relayed()}
-						a.tellOf(s)
+				for _, d := range a.front.doorsOf(f.cfg.Name) {
+					if last := told[d]; f.holds.Load() && last.due(d, now) {
+						told[d] = telling{now, d.relayed()}
+						a.tellOf(d)
 					}
 				}
 			}
@@ -40,7 +42,7 @@ func (a *App) tellOfClients(ctx context.Context) error {
 	}
 }
 
-// telling is when a service's clients were told of, and how many connections there
+// telling is when a door's clients were told of, and how many connections there
 // had been by then.
 type telling struct {
 	at      time.Time
@@ -49,13 +51,13 @@ type telling struct {
 
 // due reports whether it is to be done again: the kernel looks through all its
 // connections then, which takes it a millisecond.
-func (t telling) due(s *service, now time.Time) bool {
-	return now.Sub(t.at) >= clientsEvery || s.relayed() != t.relayed
+func (t telling) due(d *door, now time.Time) bool {
+	return now.Sub(t.at) >= clientsEvery || d.relayed() != t.relayed
 }
 
 // relayed is how many connections there have been so far.
-func (s *service) relayed() (n uint64) {
-	for _, l := range s.listeners() {
+func (d *door) relayed() (n uint64) {
+	for _, l := range d.listeners() {
 		for _, b := range l.Status().Backends {
 			n += b.Connections
 		}
@@ -63,16 +65,16 @@ func (s *service) relayed() (n uint64) {
 	return n
 }
 
-func (a *App) tellOf(s *service) {
-	if slices.ContainsFunc(s.listeners(), func(l *proxy.Listener) bool { return l.Status().Active > 0 }) {
-		a.tellPeers(s.cfg.Address, a.clientsOf(s))
+func (a *App) tellOf(d *door) {
+	if d.active() {
+		a.tellPeers(d.cfg.Address, a.clientsOf(d))
 	}
 }
 
-// clientsOf are all that have a connection to a service, also one that it has not
+// clientsOf are all that have a connection through a door, also one that was not
 // taken from the kernel yet.
-func (a *App) clientsOf(s *service) (all []netip.AddrPort) {
-	for _, l := range s.listeners() {
+func (a *App) clientsOf(d *door) (all []netip.AddrPort) {
+	for _, l := range d.listeners() {
 		some, err := clientsOf(l.Addr())
 		if err != nil {
 			a.log.Debug("clients that wait will not be told when this node goes", "err", err)
@@ -95,16 +97,16 @@ func (a *App) tellPeers(at netip.AddrPort, clients []netip.AddrPort) {
 // them; the connections of this host's own processes, from the address to itself, are
 // aborted, since nobody else's packets reach those.
 func (a *App) leave(f *float) {
-	for _, s := range f.services {
+	for _, d := range a.front.doorsOf(f.cfg.Name) {
 		var elsewhere []netip.AddrPort
-		for _, client := range a.clientsOf(s) {
+		for _, client := range a.clientsOf(d) {
 			if client.Addr() != f.cfg.Address {
 				elsewhere = append(elsewhere, client)
-			} else if err := abort(client, s.cfg.Address); err != nil {
+			} else if err := abort(client, d.cfg.Address); err != nil {
 				a.log.Debug("a local client is not told that the VIP is gone", "err", err)
 			}
 		}
-		a.tellPeers(s.cfg.Address, elsewhere)
+		a.tellPeers(d.cfg.Address, elsewhere)
 	}
 }
 
@@ -134,12 +136,12 @@ var tickleAfter = []time.Duration{
 // tickle has the clients of an earlier holder notice that it is gone. What that told
 // at last may come while it is under way.
 func (a *App) tickle(f *float) {
-	for _, s := range f.services {
-		t := &tickling{at: s.cfg.Address, log: a.log.With("listener", s.cfg.Name)}
+	for _, d := range a.front.doorsOf(f.cfg.Name) {
+		t := &tickling{at: d.cfg.Address, log: a.log.With("listener", d.cfg.Name)}
 		for _, after := range tickleAfter {
 			time.AfterFunc(after, func() {
 				if f.holds.Load() {
-					t.round(a.strayed.of(s.cfg.Address))
+					t.round(a.strayed.of(t.at))
 				}
 			})
 		}

@@ -30,9 +30,6 @@ func (p pod) Drain() (longest time.Duration) {
 func Grace(cfg *config.Config, role Role) time.Duration {
 	p := pod{Options: Options{Role: role}, cfg: cfg}
 	all := p.Drain() + soManyParts*eachPart
-	for _, l := range p.listeners() {
-		all += l.Check.Timeout + eachPart
-	}
 	if p.Votes() {
 		lifetime := cfg.Election.Lease + time.Second // of the address, in whole seconds
 		all += withElection*eachPart + lifetime

@@ -23,7 +23,15 @@ type Node struct {
 	// hold when the backend comes back.
 	Orders []Order `json:"orders,omitempty"`
 
+	Reload *Refusal `json:"reloadRefused,omitempty"` // the last reload was, and this is why
+
 	Changes []Change `json:"changes,omitempty"` // the last ones, the newest first
+}
+
+// Refusal is why a configuration was not taken: the one before is in force.
+type Refusal struct {
+	At  time.Time `json:"at"`
+	Why string    `json:"why"` // a line for each problem
 }
 
 // Change is something that the node has told in its log.

@@ -32,6 +32,7 @@ func (n Node) WriteText(w io.Writer, now time.Time, o TextOptions) error {
 	}
 	fmt.Fprintf(t, "%s\t%s\t(cluster %s, version %s%s, up %s)\n", cmp.Or(n.Name, "this machine"), ready,
 		cmp.Or(n.Cluster, "none"), n.Version, config, now.Sub(n.Started).Round(time.Second))
+	n.writeRefusal(t, now)
 	if len(n.VIPs) > 0 {
 		fmt.Fprintln(t, "\nVIP\tADDRESS\tHOLDER\tTERM\tTHIS NODE\tLEASE LEFT\tFENCE\tWHY NOT HERE")
 	}
@@ -58,6 +59,17 @@ func (n Node) WriteText(w io.Writer, now time.Time, o TextOptions) error {
 	}
 	n.writeChanges(w, now)
 	return nil
+}
+
+// writeRefusal says that what is written in the file is not what holds.
+func (n Node) writeRefusal(w io.Writer, now time.Time) {
+	if n.Reload == nil {
+		return
+	}
+	fmt.Fprintf(w, "\nThe configuration file was refused %s ago; the one before it is in force:\n", now.Sub(n.Reload.At).Round(time.Second))
+	for line := range strings.Lines(n.Reload.Why) {
+		fmt.Fprintln(w, "  "+strings.TrimRight(line, "\n"))
+	}
 }
 
 func (n Node) writeBackends(w io.Writer, now time.Time, wide bool) {

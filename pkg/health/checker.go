@@ -38,7 +38,8 @@ const jitter = 0.1
 // Checker probes the targets of one listener. Make it with New, then Run it once.
 // Its other methods may be called from any goroutine, at any time.
 type Checker struct {
-	cfg     Config
+	name    string
+	now     atomic.Pointer[Config]
 	notify  func(Transition)
 	log     *slog.Logger
 	metrics *Metrics
@@ -54,6 +55,14 @@ type Checker struct {
 // for one target, at the same time for several. A target is not probed while
 // notify runs, and what is reported of it waits.
 func New(cfg Config, targets []netip.AddrPort, notify func(Transition), log *slog.Logger, m *Metrics) *Checker {
+	c := &Checker{name: cfg.Name, notify: notify, log: log, metrics: m}
+	c.now.Store(cfg.whole())
+	c.SetTargets(targets)
+	return c
+}
+
+// whole has every field.
+func (cfg Config) whole() *Config {
 	cfg.Interval = cmp.Or(cfg.Interval, time.Second)
 	cfg.FastInterval = cmp.Or(cfg.FastInterval, cfg.Interval)
 	cfg.DownInterval = cmp.Or(cfg.DownInterval, cfg.Interval)
@@ -63,9 +72,22 @@ func New(cfg Config, targets []netip.AddrPort, notify func(Transition), log *slo
 	if cfg.Heard == nil {
 		cfg.Heard = func(netip.AddrPort) uint64 { return 0 }
 	}
-	c := &Checker{cfg: cfg, notify: notify, log: log, metrics: m}
-	c.SetTargets(targets)
-	return c
+	return &cfg
+}
+
+// SetConfig probes in another way from now on, and each target at once. What is known
+// of them stays until such a probe says otherwise; what a probe says that is under way
+// does not count. Name is not looked at: it stays.
+func (c *Checker) SetConfig(cfg Config) {
+	c.now.Store(cfg.whole())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.targets {
+		select {
+		case t.changed <- struct{}{}:
+		default: // it will look
+		}
+	}
 }
 
 // Run probes until ctx ends, each target at once and then at the interval. It
@@ -113,7 +135,7 @@ func (c *Checker) SetTargets(addrs []netip.AddrPort) {
 		}
 		t := newTarget(c, addr)
 		c.targets = append(c.targets, t)
-		c.metrics.begin(c.cfg.Name, addr)
+		c.metrics.begin(c.name, addr)
 		if c.running != nil {
 			c.start(t)
 		}
@@ -121,7 +143,7 @@ func (c *Checker) SetTargets(addrs []netip.AddrPort) {
 	for _, t := range was {
 		if !slices.Contains(c.targets, t) {
 			t.stop()
-			c.metrics.forget(c.cfg.Name, t.addr)
+			c.metrics.forget(c.name, t.addr)
 		}
 	}
 }
@@ -170,7 +192,7 @@ func (c *Checker) count(t *target, to State) bool {
 	if !slices.Contains(c.targets, t) {
 		return false
 	}
-	c.metrics.transitions.WithLabelValues(c.cfg.Name, t.addr.String(), to.String()).Inc()
+	c.metrics.transitions.WithLabelValues(c.name, t.addr.String(), to.String()).Inc()
 	return true
 }
 
@@ -187,6 +209,6 @@ func (c *Checker) logChange(tr Transition) {
 		level = slog.LevelDebug
 	}
 	c.log.Log(context.Background(), level, "backend "+tr.To.String(),
-		"listener", c.cfg.Name, "backend", tr.Target.String(),
+		"listener", c.name, "backend", tr.Target.String(),
 		"from", tr.From.String(), "to", tr.To.String(), "reason", tr.Reason)
 }

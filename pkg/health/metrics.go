@@ -55,6 +55,11 @@ func (m *Metrics) begin(listener string, target netip.AddrPort) {
 	}
 }
 
+// Forget ends what series of a listener outlive its Checker.
+func (m *Metrics) Forget(listener string) {
+	m.duration.DeletePartialMatch(prometheus.Labels{"listener": listener})
+}
+
 // forget ends the series of a target.
 func (m *Metrics) forget(listener string, target netip.AddrPort) {
 	m.transitions.DeletePartialMatch(prometheus.Labels{"listener": listener, "backend": target.String()})
@@ -100,7 +105,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	c.mu.Unlock()
 	for _, checker := range slices.Backward(checkers) {
 		for _, s := range checker.Status() {
-			k := key{checker.cfg.Name, s.Target.String()}
+			k := key{checker.name, s.Target.String()}
 			if s.State == Unknown || said[k] {
 				continue
 			}

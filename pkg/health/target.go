@@ -24,9 +24,13 @@ type target struct {
 	stop    context.CancelFunc
 	reports chan Evidence // one slot: one piece is enough
 	hurried chan struct{} // one slot: it is to be asked at once
+	changed chan struct{} // one slot: so is the Checker's configuration another
 
 	status atomic.Pointer[Status] // replaced whole
 
+	cfg      *Config
+	abandon  context.CancelFunc // the probe that is under way
+	stale    bool               // that is of an earlier cfg
 	tally    tally
 	session  Session
 	results  chan result
@@ -48,10 +52,10 @@ type result struct {
 func newTarget(c *Checker, addr netip.AddrPort) *target {
 	t := &target{
 		Checker: c, addr: addr, stop: func() {},
-		reports: make(chan Evidence, 1), hurried: make(chan struct{}, 1), results: make(chan result, 1),
-		tally: tally{rise: c.cfg.Rise, fall: c.cfg.Fall},
+		reports: make(chan Evidence, 1), hurried: make(chan struct{}, 1), changed: make(chan struct{}, 1), results: make(chan result, 1),
 	}
 	t.status.Store(&Status{Target: addr})
+	t.adopt()
 	return t
 }
 
@@ -80,6 +84,7 @@ func (t *target) hurry() {
 
 // watch probes until ctx ends; a probe that is on its way then tells nothing.
 func (t *target) watch(ctx context.Context) {
+	t.adopt()
 	t.session = t.cfg.Prober.Open(t.addr)
 	defer func() {
 		if t.probing {
@@ -95,6 +100,12 @@ func (t *target) watch(ctx context.Context) {
 			t.begin(ctx)
 		case <-t.hurried:
 			t.begin(ctx)
+		case <-t.changed:
+			if t.stale = t.probing; t.stale {
+				t.abandon()
+			} else {
+				t.renew(ctx)
+			}
 		case e := <-t.reports:
 			if t.accuse(e) {
 				t.begin(ctx)
@@ -104,12 +115,31 @@ func (t *target) watch(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
+			if t.stale {
+				t.renew(ctx)
+				continue
+			}
 			t.take(r)
 			next.Reset(max(time.Until(r.begun.Add(t.pace(r))), 0))
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// adopt takes the Checker's configuration of now.
+func (t *target) adopt() {
+	t.cfg = t.now.Load()
+	t.tally.rise, t.tally.fall = t.cfg.Rise, t.cfg.Fall
+}
+
+// renew begins anew, as the configuration is now.
+func (t *target) renew(ctx context.Context) {
+	t.stale = false
+	t.session.Close()
+	t.adopt()
+	t.session = t.cfg.Prober.Open(t.addr)
+	t.begin(ctx)
 }
 
 // begin asks the target, unless it is being asked.
@@ -120,13 +150,13 @@ func (t *target) begin(ctx context.Context) {
 	t.probing, t.begun = true, time.Now()
 	fresh := t.tally.pending() || t.tally.state != Up || t.probes%freshEvery == 0
 	t.probes++
-	go t.probe(ctx, fresh)
+	ctx, t.abandon = context.WithTimeout(ctx, t.cfg.Timeout)
+	go t.probe(ctx, t.abandon, fresh)
 }
 
-func (t *target) probe(ctx context.Context, fresh bool) {
+func (t *target) probe(ctx context.Context, done context.CancelFunc, fresh bool) {
+	defer done()
 	r := result{begun: time.Now()}
-	ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
-	defer cancel()
 	r.err = t.session.Probe(ctx, fresh)
 	r.ended = time.Now()
 	t.results <- r
@@ -136,7 +166,7 @@ func (t *target) probe(ctx context.Context, fresh bool) {
 // accused the target does not refute that.
 func (t *target) take(r result) {
 	took := r.ended.Sub(r.begun)
-	t.metrics.duration.WithLabelValues(t.cfg.Name).Observe(took.Seconds())
+	t.metrics.duration.WithLabelValues(t.name).Observe(took.Seconds())
 	s := *t.status.Load()
 	s.LastProbe, s.Expiry = took, t.session.Expiry()
 	t.status.Store(&s)

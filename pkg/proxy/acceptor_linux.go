@@ -42,6 +42,7 @@ func (lp *loop) serve(l *Listener, socket int32) int {
 		return 0
 	}
 	lp.acceptors[i] = a
+	lp.retune(a) // it may have been told before
 	return 1
 }
 
@@ -96,7 +97,8 @@ func (lp *loop) accept() {
 // acceptFrom returns whether more may wait.
 func (lp *loop) acceptFrom(a *acceptor) (more bool) {
 	var from *unix.RawSockaddrAny
-	if a.l.asksWho {
+	lp.from.Addr.Family = unix.AF_UNSPEC
+	if a.l.asksWho() {
 		from = &lp.from
 	}
 	for range acceptBatch {
@@ -143,11 +145,8 @@ func isPeersFault(err error) bool {
 
 // admit starts serving a client, or refuses it.
 func (lp *loop) admit(a *acceptor, fd int32) {
-	var from netip.Addr
-	if a.l.asksWho {
-		from = lp.client()
-	}
-	if !allowed(from, a.l.cfg.Allow) {
+	from := lp.client(a.l, fd)
+	if !allowed(from, a.l.now.Load().Allow) {
 		lp.turnAway(a.l, fd, notAllowed)
 		return
 	}
@@ -160,7 +159,7 @@ func (lp *loop) admit(a *acceptor, fd int32) {
 	a.live++
 	c := lp.conns.add()
 	c.from, c.phase, c.source = a, connecting, source
-	if a.l.pool.cfg.Balance == Source {
+	if from.IsValid() {
 		c.bucket = bucketOf(from)
 	}
 	c.legs[clientSide] = leg{fd: fd, writable: true}
@@ -190,14 +189,17 @@ func allowed(from netip.Addr, sources []netip.Prefix) bool {
 	return len(sources) == 0 || slices.ContainsFunc(sources, func(p netip.Prefix) bool { return p.Contains(from) })
 }
 
-// client is the address of the client that was accepted last, if the listener asks
-// for it.
-func (lp *loop) client() netip.Addr {
+// client is the address of the client that was accepted last, if that matters.
+func (lp *loop) client(l *Listener, fd int32) netip.Addr {
 	switch lp.from.Addr.Family {
 	case unix.AF_INET:
 		return netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&lp.from)).Addr)
 	case unix.AF_INET6:
 		return netip.AddrFrom16((*unix.RawSockaddrInet6)(unsafe.Pointer(&lp.from)).Addr).Unmap()
 	}
-	return netip.Addr{}
+	if !l.asksWho() {
+		return netip.Addr{}
+	}
+	peer, _, _ := lp.kernel.ends(fd) // it matters since a moment ago; one that has gone is nobody
+	return peer.Addr().Unmap()
 }

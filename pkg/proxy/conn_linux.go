@@ -122,7 +122,7 @@ func (lp *loop) halfClose(c *conn) {
 		return
 	}
 	c.half = true
-	if half := c.from.l.cfg.Timeouts.HalfClosed; c.still.limit == 0 || half < c.still.limit {
+	if half := c.from.l.now.Load().Timeouts.HalfClosed; c.still.limit == 0 || half < c.still.limit {
 		lp.limit(c, half)
 	}
 }

@@ -50,7 +50,7 @@ func (lp *loop) dial(c *conn) error {
 	if err != nil {
 		return err
 	}
-	fd, dialed := lp.kernel.dial(as, c.target.address, l.legOptions)
+	fd, dialed := lp.kernel.dial(as, c.target.address, l.now.Load().legOptions)
 	if fd == noFD {
 		return dialed
 	}
@@ -105,7 +105,7 @@ func (lp *loop) attach(c *conn) {
 	c.stats.relayed.Add(1)
 	c.stats.active.Add(1)
 	l.metrics.connect.Observe((lp.kernel.now() - c.started).Seconds())
-	lp.limit(c, l.cfg.Timeouts.Idle)
+	lp.limit(c, l.now.Load().Timeouts.Idle)
 	if !lp.introduce(c) {
 		lp.reset(c)
 		return
@@ -117,10 +117,11 @@ func (lp *loop) attach(c *conn) {
 // patience is how long an attempt may take when so many have failed before: little
 // while there are other backends, as nothing of the client's was read yet.
 func (l *Listener) patience(failed int) time.Duration {
-	if r := l.cfg.Timeouts.Retry; r > 0 && r < l.connectTimeout && l.pool.Usable() > failed+1 {
+	s := l.now.Load()
+	if r := s.Timeouts.Retry; r > 0 && r < s.connectTimeout && l.pool.Usable() > failed+1 {
 		return r
 	}
-	return l.connectTimeout
+	return s.connectTimeout
 }
 
 func resultOf(err error) result {

@@ -29,10 +29,11 @@ var loopback = netip.MustParseAddrPort("127.0.0.1:0")
 // front is a running listener under test.
 type front struct {
 	*proxy.Listener
-	pool *proxy.Pool
-	reg  *prometheus.Registry
-	end  context.CancelFunc // of Run's context
-	done chan struct{}      // closed when Run has returned
+	pool    *proxy.Pool
+	reg     *prometheus.Registry
+	metrics *proxy.Metrics
+	end     context.CancelFunc // of Run's context
+	done    chan struct{}      // closed when Run has returned
 }
 
 // open starts a listener in front of backends, all ready. It is stopped, and
@@ -55,7 +56,8 @@ func openWith(t testing.TB, cfg proxy.Config, pool proxy.PoolConfig, backends ..
 		f.pool.SetState(b, proxy.Up)
 	}
 	loops := running(t)
-	f.Listener = proxy.NewListener(cfg, f.pool, loops, slog.New(slog.DiscardHandler), proxy.NewMetrics(reg))
+	f.metrics = proxy.NewMetrics(reg)
+	f.Listener = proxy.NewListener(cfg, f.pool, loops, slog.New(slog.DiscardHandler), f.metrics)
 	if err := f.Listen(); err != nil {
 		t.Fatal(err)
 	}

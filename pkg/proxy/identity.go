@@ -9,7 +9,7 @@ import (
 // to be sent ahead of all that the client says. It returns false when the client
 // has gone meanwhile, and so has no address.
 func (lp *loop) introduce(c *conn) bool {
-	cfg := &c.from.l.cfg
+	cfg := &c.from.l.now.Load().Config
 	if cfg.ProxyProtocol == 0 {
 		return true
 	}
@@ -45,8 +45,9 @@ func (c *conn) unaddressed(n int) int {
 	return n - ours
 }
 
-// checkIdentity says what is wrong with how backends are to be told who connects.
-func checkIdentity(cfg Config) error {
+// Check says what is wrong with how backends are to be told who connects, or what this
+// host lacks for it. Listen and SetConfig do so, too.
+func (cfg Config) Check() error {
 	if v := cfg.ProxyProtocol; v < 0 || v > 2 {
 		return fmt.Errorf("listen on %s: there is no version %d of the PROXY protocol: use 1 or 2, or 0 for none", cfg.Bind, v)
 	}

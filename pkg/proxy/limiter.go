@@ -22,45 +22,66 @@ type Limits struct {
 // Limiter holds clients to Limits. Listeners that have the same one are held to
 // them together. It is safe for concurrent use.
 type Limiter struct {
-	limits  Limits
+	rules   atomic.Pointer[rules]
 	clock   func() time.Duration
 	live    atomic.Int64
 	sources sources
 	rate    bucket
-	lately  []usage // of sources, by their buckets; nil without NewPerSecond
+}
+
+// rules are Limits, and what they need.
+type rules struct {
+	Limits
+	lately []usage // of sources, by their buckets; nil without NewPerSecond
 }
 
 // NewLimiter makes a Limiter of nobody yet.
 func NewLimiter(l Limits) *Limiter {
 	start := time.Now()
-	r := &Limiter{limits: l, clock: func() time.Duration { return time.Since(start) }}
-	if l.NewPerSecond > 0 {
-		r.lately = make([]usage, buckets)
-	}
+	r := &Limiter{clock: func() time.Duration { return time.Since(start) }}
+	r.SetLimits(l)
 	return r
 }
 
+// SetLimits holds clients that come from now on to others. Those that are there stay
+// and are counted, of one source as far as they came while that was bounded. Calls
+// must not overlap.
+func (l *Limiter) SetLimits(to Limits) {
+	next := &rules{Limits: to}
+	if was := l.rules.Load(); was != nil {
+		next.lately = was.lately
+	}
+	if to.NewPerSecond > 0 && next.lately == nil {
+		next.lately = make([]usage, buckets)
+	}
+	l.rules.Store(next)
+}
+
 // Limits returns what clients are held to.
-func (l *Limiter) Limits() Limits { return l.limits }
+func (l *Limiter) Limits() Limits { return l.rules.Load().Limits }
 
 // asksWho reports whether addresses of clients matter.
-func (l *Limiter) asksWho() bool { return l.limits.PerSource > 0 || l.limits.NewPerSecond > 0 }
+func (l *Limiter) asksWho() bool {
+	r := l.rules.Load()
+	return r.PerSource > 0 || r.NewPerSecond > 0
+}
 
 // enter lets a client in, or says why not. Who was let in has to leave with the
 // source that is returned. The rate comes last: it is of those who are let in, and
 // one that has all it may have takes nothing of it, however often it tries.
 func (l *Limiter) enter(from netip.Addr) (s *source, why reason, ok bool) {
-	if n := l.live.Add(1); n > int64(l.limits.Connections) && l.limits.Connections > 0 {
+	r := l.rules.Load()
+	if n := l.live.Add(1); n > int64(r.Connections) && r.Connections > 0 {
 		l.live.Add(-1)
 		return nil, overLimit, false
 	}
-	if n := l.limits.PerSource; n > 0 {
+	if n := r.PerSource; n > 0 {
 		if s = l.sources.enter(from, n); s == nil {
 			l.live.Add(-1)
 			return nil, overSource, false
 		}
 	}
-	if l.limits.NewPerSecond > 0 && !l.inTurn(from) {
+	if r.NewPerSecond > 0 && !l.inTurn(r, from) {
 		l.leave(s)
 		return nil, overRate, false
 	}
@@ -78,10 +99,10 @@ func (l *Limiter) leave(s *source) {
 // nobody may have more than is left is how switches share buffers among queues
 // (Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet
 // Switches", 1998).
-func (l *Limiter) inTurn(from netip.Addr) bool {
+func (l *Limiter) inTurn(r *rules, from netip.Addr) bool {
 	now := l.clock()
-	its := &l.lately[bucketOf(from)]
-	if !l.rate.take(now, l.limits.NewPerSecond, int(its.at(now))) {
+	its := &r.lately[bucketOf(from)]
+	if !l.rate.take(now, r.NewPerSecond, int(its.at(now))) {
 		return false
 	}
 	its.add(now)

@@ -23,19 +23,16 @@ var ErrNotShared = errors.New("nobody has the port who could share it")
 // its pool. It serves once: Listen, then Run. Reset, ResetBackend and Status may
 // be called at any time, concurrently.
 type Listener struct {
-	cfg     Config
+	now     atomic.Pointer[settings]
+	retuned chan struct{} // one slot: now is another
 	pool    *Pool
 	loops   *Loops
 	log     *slog.Logger
 	metrics *Metrics
 
-	// What its connections need, made once.
-	legOptions     []option
-	connectTimeout time.Duration
-	limiter        *Limiter
-	asksWho        bool     // the address of a client matters
-	stats          sync.Map // from *member to *backendStats
-	refused        [reasons]prometheus.Counter
+	limiter *Limiter
+	stats   sync.Map // from *member to *backendStats
+	refused [reasons]prometheus.Counter
 
 	live    atomic.Int64 // clients that were let in
 	episode episode
@@ -55,20 +52,15 @@ type opened struct {
 // carry. Its series are there from now on, at zero.
 func NewListener(cfg Config, pool *Pool, loops *Loops, log *slog.Logger, m *Metrics) *Listener {
 	l := &Listener{
-		cfg:            cfg,
-		pool:           pool,
-		loops:          loops,
-		log:            log.With("listener", cfg.Name),
-		metrics:        m,
-		legOptions:     legOptions(cfg.Timeouts.User),
-		connectTimeout: cfg.Timeouts.Connect,
-		limiter:        cmp.Or(cfg.Limiter, NewLimiter(Limits{})),
-		refused:        m.refusals(cfg.Name),
+		retuned: make(chan struct{}, 1),
+		pool:    pool,
+		loops:   loops,
+		log:     log.With("listener", cfg.Name),
+		metrics: m,
+		limiter: cmp.Or(cfg.Limiter, NewLimiter(Limits{})),
+		refused: m.refusals(cfg.Name),
 	}
-	l.asksWho = len(cfg.Allow) > 0 || pool.cfg.Balance == Source || l.limiter.asksWho()
-	if l.connectTimeout <= 0 {
-		l.connectTimeout = defaultConnect
-	}
+	l.now.Store(newSettings(cfg))
 	l.each(func(*member, State, *backendStats) {})
 	return l
 }
@@ -80,15 +72,16 @@ func NewListener(cfg Config, pool *Pool, loops *Loops, log *slog.Logger, m *Metr
 // The error names the address and what can be done; it matches the system
 // call's (syscall.EADDRINUSE, EADDRNOTAVAIL, EACCES), or ErrNotShared.
 func (l *Listener) Listen() error {
+	cfg := l.now.Load().Config
 	if l.open.Load() != nil {
-		return fmt.Errorf("listen on %s: listener %s is open already", l.cfg.Bind, l.cfg.Name)
+		return fmt.Errorf("listen on %s: listener %s is open already", cfg.Bind, cfg.Name)
 	}
-	if err := checkIdentity(l.cfg); err != nil {
+	if err := cfg.Check(); err != nil {
 		return err
 	}
-	sockets, err := listen(l.cfg, len(l.loops.loops))
+	sockets, err := listen(cfg, len(l.loops.loops))
 	if err != nil {
-		return listenError(l.cfg.Bind, err)
+		return listenError(cfg.Bind, err)
 	}
 	l.open.Store(&opened{addr: boundTo(sockets[0]), sockets: sockets})
 	l.metrics.active.add(l)
@@ -120,8 +113,11 @@ func (l *Listener) Addr() netip.AddrPort {
 	if o := l.open.Load(); o != nil {
 		return o.addr
 	}
-	return l.cfg.Bind
+	return l.now.Load().Bind
 }
+
+// name is Config.Name.
+func (l *Listener) name() string { return l.now.Load().Name }
 
 // Run accepts and relays until ctx ends. Then it closes the socket at once (the
 // kernel resets clients that were not accepted yet), lets the live connections
@@ -131,10 +127,10 @@ func (l *Listener) Addr() netip.AddrPort {
 func (l *Listener) Run(ctx context.Context) error {
 	o := l.open.Load()
 	if o == nil {
-		return fmt.Errorf("run listener %s: it is not open; call Listen first", l.cfg.Name)
+		return fmt.Errorf("run listener %s: it is not open; call Listen first", l.name())
 	}
 	if o.run.Swap(true) {
-		return fmt.Errorf("run listener %s: it has run already; make a new one", l.cfg.Name)
+		return fmt.Errorf("run listener %s: it has run already; make a new one", l.name())
 	}
 	defer l.metrics.active.remove(l)
 	if !l.loops.await(ctx) {
@@ -147,12 +143,10 @@ func (l *Listener) Run(ctx context.Context) error {
 	}
 	l.log.Info("listening", "address", o.addr, "backends", len(l.pool.Backends()))
 	l.keepEven(ctx)
-	select {
-	case <-ctx.Done():
+	if ctx.Err() != nil {
 		return nil
-	case <-l.loops.ended:
-		return fmt.Errorf("run listener %s: the event loops have ended", l.cfg.Name)
 	}
+	return fmt.Errorf("run listener %s: the event loops have ended", l.name())
 }
 
 // begin gives each loop its socket.
@@ -167,7 +161,7 @@ func (l *Listener) begin(o *opened) error {
 	}
 	closeAll(failed)
 	if len(failed) > 0 {
-		return fmt.Errorf("run listener %s: the event loops cannot take its socket: they have ended, or the kernel has no memory for it", l.cfg.Name)
+		return fmt.Errorf("run listener %s: the event loops cannot take its socket: they have ended, or the kernel has no memory for it", l.name())
 	}
 	return nil
 }
@@ -176,13 +170,14 @@ func (l *Listener) begin(o *opened) error {
 // may.
 func (l *Listener) end() {
 	l.loops.tell(message{order: stopAccepting, on: l}) // the port is free from here on
-	l.log.Info("draining", "connections", l.live.Load(), "for", l.cfg.Timeouts.Drain)
+	drain := l.now.Load().Timeouts.Drain
+	l.log.Info("draining", "connections", l.live.Load(), "for", drain)
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
 		l.serving.Wait()
 	}()
-	timer := time.NewTimer(l.cfg.Timeouts.Drain)
+	timer := time.NewTimer(drain)
 	defer timer.Stop()
 	reset := 0
 	select {

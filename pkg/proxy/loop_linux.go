@@ -149,6 +149,9 @@ func (lp *loop) obey(m message) {
 			return c.from.l == m.on && c.phase == relaying && c.target == m.backend && !c.mute()
 		})
 		lp.elsewhere(m.on, m.backend)
+	case retune:
+		lp.retune(lp.acceptorOf(m.on))
+		m.reply <- 0
 	case shed:
 		m.reply <- lp.shed(m)
 	case quit:

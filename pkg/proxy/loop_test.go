@@ -102,7 +102,7 @@ func (w *world) excused(client, backend int32) {
 
 // introduction is what the backend of a client hears before it.
 func (w *world) introduction(client int32) []byte {
-	version := w.l.cfg.ProxyProtocol
+	version := w.l.now.Load().ProxyProtocol
 	if version == 0 {
 		return nil
 	}

@@ -140,6 +140,15 @@ func (m *Metrics) backend(listener string, backend netip.AddrPort) *backendStats
 	return s
 }
 
+// Forget ends the series of a listener that has gone for good. One of the same name
+// that is made later begins at zero.
+func (m *Metrics) Forget(listener string) {
+	of := prometheus.Labels{"listener": listener}
+	for _, v := range []*prometheus.CounterVec{m.connections, m.refused, m.bytes, m.rebalanced} {
+		v.DeletePartialMatch(of)
+	}
+}
+
 // forget ends the series of a backend.
 func (m *Metrics) forget(listener, backend string) {
 	of := prometheus.Labels{"listener": listener, "backend": backend}
@@ -192,12 +201,12 @@ func (a *activeCollector) Collect(ch chan<- prometheus.Metric) {
 	a.mu.Lock()
 	for l := range a.listeners {
 		if n := l.limiter.Limits().Connections; n > 0 {
-			limits[l.cfg.Name] = n
+			limits[l.name()] = n
 		}
 		l.each(func(*member, State, *backendStats) {}) // new ones are there, too
 		l.stats.Range(func(_, s any) bool {
 			b := s.(*backendStats)
-			sums[labels{l.cfg.Name, b.address}] += b.active.Load()
+			sums[labels{l.name(), b.address}] += b.active.Load()
 			return true
 		})
 	}

@@ -26,10 +26,10 @@ type PoolConfig struct {
 // concurrently. Several listeners may share one Pool; they then take turns
 // together.
 type Pool struct {
-	cfg   PoolConfig
 	clock func() time.Duration
 
 	mu      sync.Mutex
+	cfg     PoolConfig
 	order   []*member                  // those that the pool has
 	members map[netip.AddrPort]*member // and those that are gone and still have connections
 	view    atomic.Pointer[view]       // what picks look at; swapped whole
@@ -75,6 +75,14 @@ func (p *Pool) Set(backends []Backend) {
 	for _, m := range was {
 		m.gone.Store(!slices.Contains(p.order, m))
 	}
+	p.swap()
+}
+
+// SetConfig deals out connections in another way from now on.
+func (p *Pool) SetConfig(cfg PoolConfig) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cfg = cfg
 	p.swap()
 }
 

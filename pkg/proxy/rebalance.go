@@ -28,19 +28,21 @@ type Rebalance struct {
 // rebalanceTick is how often the loads are looked at.
 const rebalanceTick = time.Second
 
-// keepEven rebalances until ctx or the loops end; it returns at once when that is
-// not asked for.
+// keepEven rebalances, where that is asked for, until ctx or the loops end.
 func (l *Listener) keepEven(ctx context.Context) {
-	if l.cfg.Rebalance.Within <= 0 {
-		return
-	}
-	r := &rebalancer{cfg: l.cfg.Rebalance, pool: l.pool, end: l.sendAway}
+	r := &rebalancer{pool: l.pool, end: l.sendAway}
 	tick := time.NewTicker(rebalanceTick)
 	defer tick.Stop()
 	for {
+		r.cfg = l.now.Load().Rebalance
+		due := tick.C
+		if r.cfg.Within <= 0 {
+			r.pace, due = pace{}, nil
+		}
 		select {
-		case <-tick.C:
+		case <-due:
 			r.step()
+		case <-l.retuned:
 		case <-ctx.Done():
 			return
 		case <-l.loops.ended:
@@ -53,7 +55,7 @@ func (l *Listener) keepEven(ctx context.Context) {
 func (l *Listener) sendAway(m *member, n int) (did int) {
 	for _, lp := range l.loops.loops {
 		if did < n {
-			did += <-lp.mail.send(message{order: shed, on: l, backend: m, n: n - did, idle: l.cfg.Rebalance.Idle})
+			did += <-lp.mail.send(message{order: shed, on: l, backend: m, n: n - did, idle: l.now.Load().Rebalance.Idle})
 		}
 	}
 	if did > 0 {
@@ -110,7 +112,7 @@ func (p *Pool) shares() (entries []entry, loads, shares []int64) {
 
 // wouldMove says that a client may come back elsewhere.
 func (p *Pool) wouldMove(c *conn) bool {
-	return p.cfg.Balance != Source || p.pick(c.bucket, nil) != c.target
+	return !p.view.Load().source || p.pick(c.bucket, nil) != c.target
 }
 
 // pace is how fast connections are ended: the rate that the worst moment asked for,

@@ -190,7 +190,7 @@ func TestRebalanceEachSecond(t *testing.T) {
 		}
 		close(loops.ended)
 		l.keepEven(t.Context())
-		l.cfg.Rebalance.Within = 0
+		l.now.Load().Rebalance.Within = 0
 		l.keepEven(t.Context())
 	})
 }

@@ -38,18 +38,18 @@ type option struct {
 // TCP_USER_TIMEOUT. Set on a listening socket, accepted ones inherit them.
 func legOptions(user time.Duration) []option {
 	k := keepaliveFor(user)
-	opts := []option{
+	ms := 0 // the option's unit; 0 is "off"
+	if user > 0 {
+		ms = int(max(user/time.Millisecond, 1))
+	}
+	return []option{
 		{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 		{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
 		{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(k.idle / time.Second)},
 		{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(k.interval / time.Second)},
 		{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, k.count},
+		{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms},
 	}
-	if user > 0 {
-		ms := max(user/time.Millisecond, 1) // the option's unit; 0 would be "off"
-		opts = append(opts, option{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(ms)})
-	}
-	return opts
 }
 
 // listenOptions are what a listening socket has besides before it is bound:

@@ -65,17 +65,17 @@ func (l *Listener) statsOf(m *member) *backendStats {
 	l.stats.Range(func(old, s any) bool {
 		if m := old.(*member); m.gone.Load() && m.load.Load() == 0 {
 			l.stats.Delete(old)
-			l.metrics.forget(l.cfg.Name, s.(*backendStats).address)
+			l.metrics.forget(l.name(), s.(*backendStats).address)
 		}
 		return true
 	})
-	s, _ := l.stats.LoadOrStore(m, l.metrics.backend(l.cfg.Name, m.address))
+	s, _ := l.stats.LoadOrStore(m, l.metrics.backend(l.name(), m.address))
 	return s.(*backendStats)
 }
 
 // accuse tells what a connection found out about a backend.
 func (l *Listener) accuse(m *member, e Evidence) {
-	if l.cfg.Report != nil {
-		l.cfg.Report(m.address, e)
+	if report := l.now.Load().Report; report != nil {
+		report(m.address, e)
 	}
 }

@@ -25,7 +25,7 @@ var (
 // host's. The backend has to be of its family, and one of the loopback means
 // another host elsewhere.
 func (lp *loop) speaksAs(c *conn) (as netip.Addr, err error) {
-	if !c.from.l.cfg.Transparent {
+	if !c.from.l.now.Load().Transparent {
 		return as, nil
 	}
 	client, _, err := lp.kernel.ends(c.legs[clientSide].fd)

@@ -9,8 +9,9 @@ import (
 // written again.
 type view struct {
 	tiers  []tier
-	ready  int // members that are up or suspect
-	usable int // members in tiers
+	ready  int  // members that are up or suspect
+	usable int  // members in tiers
+	source bool // the balance is Source
 }
 
 // tier is members that are as good as one another. The next one is looked at when
@@ -37,7 +38,7 @@ type entry struct {
 
 // newView sorts the members into tiers. Each member is in one at most.
 func newView(cfg PoolConfig, members []*member) *view {
-	v := &view{}
+	v := &view{source: cfg.Balance == Source}
 	ranks := make(map[*member]int)
 	last := 0
 	for _, m := range members {

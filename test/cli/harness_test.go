@@ -134,7 +134,7 @@ func (n *node) run(changes ...string) *lab.Process {
 
 func (n *node) args(changes ...string) []string {
 	n.Helper()
-	return []string{"run", "--config", n.write(changes...), "--state", n.state()}
+	return []string{"run", "--watch=false", "--config", n.write(changes...), "--state", n.state()}
 }
 
 // write writes the configuration, changed by pairs of an old and a new text.

@@ -69,8 +69,8 @@ func TestReload(t *testing.T) {
 		t.Errorf("the last reload was refused, and its metric is %q", got)
 	}
 
-	n.write(preferred, prefers, admins, "log: {level: warn, format: json}\nadmin: {", "vip: apiserver, port: 6443", "vip: apiserver, port: 443")
-	n.says(1, "kshalb: reload "+file+": listeners[0].port, log.format cannot change while kshalb runs: restart it\n", "reload")
+	n.write(preferred, prefers, admins, "log: {level: warn, format: json}\nadmin: {")
+	n.says(1, "kshalb: reload "+file+": log.format cannot change while kshalb runs: restart it\n", "reload")
 
 	must(t, os.Remove(file))
 	must(t, p.Signal(syscall.SIGHUP))
@@ -81,6 +81,26 @@ func TestReload(t *testing.T) {
 	n.untilSays(p, `msg="the configuration was reloaded" changes="log.level: \"warn\" -> \"info\""`)
 	if got := n.metric("kshalb_config_last_reload_successful"); got != "1" {
 		t.Errorf("the last reload was good, and its metric is %q", got)
+	}
+	n.ends(p, syscall.SIGTERM, orderly)
+}
+
+// TestReloadOfAFile: a file that has changed is read without anybody asking; a bad one
+// changes nothing, and the status says so until there is a good one.
+func TestReloadOfAFile(t *testing.T) {
+	n := newNode(t)
+	p := n.start(lab.Spec{Path: binary, Args: []string{"run", "--config", n.write(), "--state", n.state()}})
+	n.untilSays(p, "kshalb is running")
+	n.write("port: 6443, b", "prot: 6443, b")
+	n.untilSays(p, "not reloaded, all stays as it was")
+	_, out, _ := n.ask("status")
+	if !strings.Contains(out, "The configuration file was refused") || !strings.Contains(out, "listeners[0].prot: unknown key") {
+		t.Errorf("status says\n%s", out)
+	}
+	n.write(preferred, prefers)
+	n.untilSays(p, `msg="the configuration was reloaded" changes="vips[0].priorities: {} -> {m1: 7}"`)
+	if _, out, _ := n.ask("status"); strings.Contains(out, "refused") {
+		t.Errorf("status says\n%s", out)
 	}
 	n.ends(p, syscall.SIGTERM, orderly)
 }

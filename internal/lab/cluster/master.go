@@ -81,7 +81,7 @@ func (m *Master) writeConfig() error {
 
 // Start starts kshalb, which must not run.
 func (m *Master) Start() error {
-	args := []string{"run", "--config", m.ConfigFile(), "--node", m.Name(), "--state", filepath.Join(m.Dir(), "state")}
+	args := []string{"run", "--config", m.ConfigFile(), "--node", m.Name(), "--state", filepath.Join(m.Dir(), "state"), "--watch=false"}
 	if m.cluster.options.Supervised {
 		args = append(args, "--supervised")
 	}
