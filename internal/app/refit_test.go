@@ -171,11 +171,6 @@ func listenerOn(name string, port int, to netip.AddrPort, more ...string) string
 	return strings.Join(append([]string{fmt.Sprintf("name: %s, port: %d, backends: {addresses: [%s]}, check: {type: tcp}", name, port, to)}, more...), ", ")
 }
 
-// upOf is what the log says when a backend is up.
-func upOf(backend netip.AddrPort) string {
-	return "backend=" + backend.String() + " from=unknown to=up"
-}
-
 // wait waits until a backend of a listener is up.
 func (r *reloadable) wait(listener string, backend netip.AddrPort) {
 	r.Helper()

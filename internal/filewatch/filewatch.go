@@ -48,7 +48,7 @@ func (w *Watcher) Run(ctx context.Context, log *slog.Logger, changed func()) {
 			" and not at once: see fs.inotify.max_user_instances", "file", w.path, "err", err)
 		folders = &fsnotify.Watcher{} // which never tells anything
 	} else {
-		defer folders.Close()
+		defer func() { _ = folders.Close() }()
 	}
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
@@ -60,7 +60,7 @@ func (w *Watcher) Run(ctx context.Context, log *slog.Logger, changed func()) {
 		select {
 		case <-folders.Events:
 			rest(ctx, folders)
-		case <-folders.Errors: // some were lost
+		case _ = <-folders.Errors: // some were lost
 		case <-tick.C:
 		case <-ctx.Done():
 			return

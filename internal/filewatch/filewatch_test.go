@@ -2,6 +2,7 @@ package filewatch
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -175,5 +176,20 @@ func TestFoldersOf(t *testing.T) {
 		if got := foldersOf(path); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
+	}
+}
+
+// TestLinksOfProc: the folder of a link that says something else is watched.
+func TestLinksOfProc(t *testing.T) {
+	dir := t.TempDir()
+	folder, err := os.Open(dir)
+	must(t, err)
+	defer folder.Close()
+	moved := dir + "~"
+	must(t, os.Rename(dir, moved)) // the link says so, too, but in another mount namespace
+	defer os.RemoveAll(moved)
+	given := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), folder.Fd())
+	if got := foldersOf(given + "/f"); !slices.ContainsFunc(got, func(f string) bool { return same(f, moved) }) {
+		t.Errorf("%q are watched, and not %s", got, moved)
 	}
 }

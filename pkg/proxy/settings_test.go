@@ -117,7 +117,7 @@ func TestSetRebalance(t *testing.T) {
 // TestSetPoolConfig: with Source all clients of an address get the same backend.
 func TestSetPoolConfig(t *testing.T) {
 	f := open(t, proxy.Config{}, serving(t, saying("a")), serving(t, saying("b")))
-	if answer(t, f) == answer(t, f) {
+	if first, second := answer(t, f), answer(t, f); first == second {
 		t.Fatal("no turns are taken")
 	}
 	f.pool.SetConfig(proxy.PoolConfig{Balance: proxy.Source})
@@ -128,7 +128,7 @@ func TestSetPoolConfig(t *testing.T) {
 		}
 	}
 	f.pool.SetConfig(proxy.PoolConfig{})
-	if answer(t, f) == answer(t, f) {
+	if first, second := answer(t, f), answer(t, f); first == second {
 		t.Error("no turns are taken")
 	}
 }

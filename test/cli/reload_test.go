@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/kshalb/kshalb/internal/lab"
 	"github.com/kshalb/kshalb/internal/status"
 )
 
@@ -99,7 +100,7 @@ func TestReloadOfAFile(t *testing.T) {
 	}
 	n.write(preferred, prefers)
 	n.untilSays(p, `msg="the configuration was reloaded" changes="vips[0].priorities: {} -> {m1: 7}"`)
-	if _, out, _ := n.ask("status"); strings.Contains(out, "refused") {
+	if _, out, _ := n.ask("status"); strings.Contains(out, "file was refused") {
 		t.Errorf("status says\n%s", out)
 	}
 	n.ends(p, syscall.SIGTERM, orderly)
