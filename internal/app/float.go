@@ -83,7 +83,7 @@ func (f *float) standby(is bool) {
 
 // settle ends the asking whether the address is free: somebody of the cluster has
 // it.
-func (f *float) settle(string) { f.manager.Settle() }
+func (f *float) settle(string, uint64) { f.manager.Settle() }
 
 // withdraw lets go of the VIP. Its connections are reset while the RSTs can
 // still be sent from it; those that slipped in meanwhile, afterwards, and left

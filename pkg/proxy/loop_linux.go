@@ -151,6 +151,8 @@ func (lp *loop) obey(m message) {
 		lp.elsewhere(m.on, m.backend)
 	case shed:
 		m.reply <- lp.shed(m)
+	case answer:
+		m.reply <- 0
 	case quit:
 		lp.ending = true
 		m.reply <- 0

@@ -17,6 +17,7 @@ const (
 	resetAll                   // reset a listener's connections, and say how many
 	resetBackend               // those to one backend
 	shed                       // send up to n of those away that are idle for long enough, and say how many
+	answer                     // do nothing else
 	quit                       // reset everything and end
 )
 
