@@ -20,6 +20,7 @@ import (
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/drill/fault"
 	"github.com/kshalb/kshalb/internal/history"
+	"github.com/kshalb/kshalb/internal/hooks"
 	"github.com/kshalb/kshalb/internal/journal"
 	"github.com/kshalb/kshalb/internal/orders"
 	"github.com/kshalb/kshalb/internal/state"
@@ -56,6 +57,8 @@ type App struct {
 	stopping atomic.Bool
 	reloads  reloads
 	history  *history.History
+	hooks    *hooks.Hooks
+	events   *events
 }
 
 // metrics are those of the packages, all on one registry.
@@ -101,6 +104,8 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 	if err := a.findSelf(); err != nil {
 		return nil, err
 	}
+	a.hooks = hooks.New(a.self.Name, log, a.registry)
+	a.events = newEvents(a.self.Name, a.hooks.Tell)
 	m := a.newMetrics()
 	if err := a.newParts(m); err != nil {
 		return nil, err
@@ -142,6 +147,7 @@ func (a *App) newParts(m metrics) error {
 		for _, v := range a.cfg.VIPs {
 			s.targets.vips = append(s.targets.vips, v.Address)
 		}
+		s.told = func(t health.Transition) { a.events.backend(l, t) }
 		a.services = append(a.services, s)
 	}
 	a.finder = newFinder(a.services, a.opts.State, a.log)
@@ -276,6 +282,7 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 		}
 	}
 	a.finder.load()
+	a.hooks.Set(hooksOf(a.cfg))
 	if a.drills != nil {
 		if err := fault.Cleanup(a.log); err != nil {
 			a.log.Warn("what a drill left is still there", "err", err)

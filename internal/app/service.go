@@ -32,6 +32,7 @@ type service struct {
 	checker  *health.Checker
 	drains   drains
 	changed  func() // is called after each transition of a backend
+	told     func(health.Transition)
 	rerouted func() // is called when shares has changed
 }
 
@@ -45,6 +46,7 @@ func newService(cfg config.Listener, book *orders.Book, loops *proxy.Loops, m me
 	}
 	s := &service{
 		cfg: cfg, log: log.With("listener", cfg.Name), changed: changed, rerouted: rerouted,
+		told:    func(health.Transition) {},
 		targets: &targets{local: isLocal, orders: book, cfg: cfg},
 	}
 	s.pool = proxy.NewPool(proxy.PoolConfig{
@@ -141,6 +143,7 @@ func (s *service) noted(t health.Transition) {
 		s.drains.end(t.Target)
 	}
 	s.changed()
+	s.told(t)
 }
 
 // poolStates are what a pool is told of a backend.

@@ -5,14 +5,15 @@ import (
 	"time"
 
 	"github.com/kshalb/kshalb/internal/admin"
+	"github.com/kshalb/kshalb/internal/hooks"
 	"github.com/kshalb/kshalb/pkg/vip"
 )
 
 // tasks lists everything that runs, in the order of its start. The election
 // comes last but for the drills, so that on stop a fault is undone, and then the
-// VIP leaves, first.
+// VIP leaves, first. Hooks outlive all that they are told of.
 func (a *App) tasks(server *admin.Server) []task {
-	tasks := []task{{"admin", server.Run, stopSlack}, {"event loops", a.loops.Run, stopSlack}, listening(a.services)}
+	tasks := []task{{"admin", server.Run, stopSlack}, {"hooks", a.hooks.Run, hooks.StopTime}, {"event loops", a.loops.Run, stopSlack}, listening(a.services)}
 	for _, s := range a.services {
 		tasks = append(tasks, task{"checks of " + s.cfg.Name, s.checker.Run, s.cfg.Check.Timeout + stopSlack})
 	}
