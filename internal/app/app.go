@@ -24,6 +24,7 @@ import (
 	"github.com/kshalb/kshalb/internal/journal"
 	"github.com/kshalb/kshalb/internal/orders"
 	"github.com/kshalb/kshalb/internal/state"
+	"github.com/kshalb/kshalb/internal/systemd"
 	"github.com/kshalb/kshalb/pkg/election"
 	"github.com/kshalb/kshalb/pkg/health"
 	"github.com/kshalb/kshalb/pkg/proxy"
@@ -59,6 +60,7 @@ type App struct {
 	history  *history.History
 	hooks    *hooks.Hooks
 	events   *events
+	unit     *systemd.Unit // nil: this is none
 }
 
 // metrics are those of the packages, all on one registry.
@@ -97,6 +99,7 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 	}
 	a.reloads.inForce.Store(cfg)
 	a.history = history.New(a.listeners)
+	a.unit = systemd.New(systemd.Config{Alive: a.haveTurns, Line: func() string { return summary(a.Status()) }, Log: log})
 	var err error
 	if a.orders, err = orders.Open(state.Folder(opts.State)); err != nil {
 		return nil, err
@@ -245,7 +248,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	a.tellBudget()
 	a.log.Info("kshalb is running", "version", a.opts.Version, "node", a.self.Name, "witness", a.self.Witness,
 		"vips", len(a.floats), "listeners", len(a.services))
-	return runTasks(ctx, a.tasks(server), a.log)
+	return runTasks(ctx, a.reported(a.tasks(server)), a.log)
 }
 
 // open opens all sockets, and then removes what a killed predecessor left: a

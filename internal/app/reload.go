@@ -77,6 +77,7 @@ func (a *App) reloading() task {
 func (a *App) Reload() (admin.Reloaded, error) {
 	a.reloads.mu.Lock()
 	defer a.reloads.mu.Unlock()
+	defer a.unit.Reloading()()
 	done, err := a.reload()
 	a.reloads.failed.Store(err != nil)
 	if err != nil {

@@ -50,7 +50,9 @@ type address struct {
 
 func (a *address) resigning(why string) { a.tell("resigning: " + why) }
 
-func (a *address) heldBy(node string, term uint64) { a.tell(fmt.Sprintf("%s holds, term %d", node, term)) }
+func (a *address) heldBy(node string, term uint64) {
+	a.tell(fmt.Sprintf("%s holds, term %d", node, term))
+}
 
 func (a *address) tell(what string) {
 	a.mu.Lock()
