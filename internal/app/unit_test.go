@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
@@ -64,4 +66,33 @@ func TestUnderSystemd(t *testing.T) {
 	}
 	hears("STOPPING=1", 1)
 	hears("EXTEND_TIMEOUT_USEC=", 1)
+}
+
+// TestElectionHasToAnswer: event loops that turn are not enough.
+func TestElectionHasToAnswer(t *testing.T) {
+	a, err := New(parsed(t, writeFile(t, t.TempDir(), "gossip.key", []byte(oneKey))), Options{Node: "m1"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	go func() { ended <- a.loops.Run(ctx) }()
+	answered := make(chan struct{})
+	go func() { a.haveTurns(); close(answered) }()
+	for range 100 { // so that it has got as far as the election
+		a.loops.Answer()
+	}
+	select {
+	case <-answered:
+		t.Error("an election answered that does not run")
+	default:
+	}
+	go func() { ended <- a.cluster.elector.Run(ctx) }()
+	<-answered
+	cancel()
+	for range 2 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
 }
