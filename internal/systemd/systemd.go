@@ -51,7 +51,7 @@ func New(cfg Config) *Unit {
 	}
 	u := &Unit{cfg: cfg, watchdog: limit > 0, every: lookEvery, said: make(chan string, 16)}
 	if u.watchdog {
-		u.every = min(u.every, limit/4)
+		u.every = max(min(u.every, limit/4), time.Millisecond)
 	}
 	return u
 }
