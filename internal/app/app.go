@@ -20,9 +20,11 @@ import (
 	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/drill/fault"
 	"github.com/kshalb/kshalb/internal/history"
+	"github.com/kshalb/kshalb/internal/hooks"
 	"github.com/kshalb/kshalb/internal/journal"
 	"github.com/kshalb/kshalb/internal/orders"
 	"github.com/kshalb/kshalb/internal/state"
+	"github.com/kshalb/kshalb/internal/systemd"
 	"github.com/kshalb/kshalb/pkg/election"
 	"github.com/kshalb/kshalb/pkg/health"
 	"github.com/kshalb/kshalb/pkg/proxy"
@@ -57,6 +59,9 @@ type App struct {
 	stopping atomic.Bool
 	reloads  reloads
 	history  *history.History
+	hooks    *hooks.Hooks
+	events   *events
+	unit     *systemd.Unit // nil: this is none
 }
 
 // metrics are those of the packages, all on one registry.
@@ -96,6 +101,7 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 	}
 	a.reloads.inForce.Store(cfg)
 	a.history = history.New(a.listeners)
+	a.unit = systemd.New(systemd.Config{Alive: a.haveTurns, Line: func() string { return summary(a.Status()) }, Log: log})
 	var err error
 	if a.orders, err = orders.Open(state.Folder(opts.State)); err != nil {
 		return nil, err
@@ -103,6 +109,8 @@ func New(cfg *config.Config, opts Options, log *slog.Logger) (*App, error) {
 	if err := a.findSelf(); err != nil {
 		return nil, err
 	}
+	a.hooks = hooks.New(a.self.Name, log, a.registry)
+	a.events = newEvents(a.self.Name, a.hooks.Tell)
 	a.metrics = a.newMetrics()
 	if err := a.newParts(); err != nil {
 		return nil, err
@@ -242,7 +250,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	a.tellBudget()
 	a.log.Info("kshalb is running", "version", a.opts.Version, "node", a.self.Name, "witness", a.self.Witness,
 		"vips", len(a.floats), "listeners", len(a.front.list()))
-	return runTasks(ctx, a.tasks(server), a.log)
+	return runTasks(ctx, a.reported(a.tasks(server)), a.log)
 }
 
 // open opens all sockets, and then removes what a killed predecessor left: a
@@ -280,6 +288,7 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 		}
 	}
 	a.finder.load()
+	a.hooks.Set(hooksOf(a.cfg))
 	if a.drills != nil {
 		if err := fault.Cleanup(a.log); err != nil {
 			a.log.Warn("what a drill left is still there", "err", err)

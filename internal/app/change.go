@@ -29,6 +29,7 @@ type wire interface {
 type change struct {
 	from, to *config.Config
 	keys     []config.Change
+	noticed  bool // nobody has asked for it: the file is another one
 	self     config.Peer
 	level    *slog.LevelVar // nil: as it is
 	voters   voting         // nil without a VIP, as is wire
@@ -39,7 +40,7 @@ type change struct {
 }
 
 // live are the keys that can change while kshalb runs.
-var live = regexp.MustCompile(`^(cluster\.peers(\[.*)?|vips\[\d+\]\.(priorities|preempt)|listeners(\[.*)?|log\.level)$`)
+var live = regexp.MustCompile(`^(cluster\.peers(\[.*)?|vips\[\d+\]\.(priorities|preempt)|listeners(\[.*)?|hooks(\[.*)?|log\.level)$`)
 
 // check says what is in the way, and reads the keys. It changes nothing.
 func (c *change) check() error {
@@ -51,6 +52,9 @@ func (c *change) check() error {
 	}
 	if c.voters == nil {
 		return nil
+	}
+	if c.noticed && c.changed("cluster.peers") {
+		return errors.New("cluster.peers: nodes with other voters do not count each other's votes, so kshalb waits until it is told: write the file of every node, then `kshalb reload` on each, soon after one another")
 	}
 	if err := c.voters.CheckVoters(voters(c.to)); err != nil {
 		return err

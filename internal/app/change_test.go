@@ -214,6 +214,22 @@ func TestReloadTakesBack(t *testing.T) {
 	}
 }
 
+// TestNoticedVoters: another list of voters is for all nodes together, at a time that
+// somebody chooses.
+func TestNoticedVoters(t *testing.T) {
+	for changes, want := range map[[2]string]string{
+		{"192.0.2.2}", "192.0.2.22}"}:                  "cluster.peers: nodes with other voters",
+		{"priorities: {m1: 1}", "priorities: {m1: 2}"}: "",
+	} {
+		from := parsed(t, writeFile(t, t.TempDir(), "gossip.key", []byte(oneKey)))
+		c := &change{from: from, to: parsed(t, from.Cluster.Gossip.KeyFile, changes[:]...), self: from.Cluster.Peers[0], voters: &members{}, noticed: true}
+		c.keys = c.from.Diff(c.to)
+		if err := c.check(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v", changes, err)
+		}
+	}
+}
+
 func TestReloadOfBadKeys(t *testing.T) {
 	m := &members{}
 	if _, err := reloadOf(t, m, "not a key\n", "priorities: {m1: 1}", "preempt: true"); err == nil || !strings.Contains(err.Error(), "gossip.key:1: is not") {

@@ -53,10 +53,16 @@ func (a *App) electionVIPs() []election.VIP {
 		e := election.VIP{
 			Name: v.Name, Priorities: v.Priorities, Preempt: v.Preempt,
 			Hold: func(election.Lease) {}, Withdraw: func(context.Context) error { return nil },
+			Held: func(node string, term uint64) { a.events.held(v, node, term) },
 		}
 		if !a.self.Witness {
 			f := a.floats[i]
-			e.Hold, e.Withdraw, e.Announce, e.Held = f.hold, f.withdraw, f.manager.Announce, f.settle
+			e.Hold, e.Withdraw, e.Announce = f.hold, f.withdraw, f.manager.Announce
+			e.Resigning = func(why string) { a.events.resigning(v.Name, why) }
+			e.Held = func(node string, term uint64) {
+				f.manager.Settle() // nobody need ask any more whether the address is free
+				a.events.held(v, node, term)
+			}
 		}
 		vips = append(vips, e)
 	}

@@ -53,6 +53,7 @@ func (a *App) newFloat(cfg config.VIP, m metrics) (*float, error) {
 		Name: cfg.Name, Address: cfg.Address, Interface: cfg.Interface,
 		Lifetime: lifetime(a.cfg.Election.Lease), Refresh: cfg.Refresh, Redirects: redirects(f.services()),
 		Force: cfg.Force, Peer: a.hardware.peer, Changed: f.changed,
+		Moved: func(here bool, term uint64) { a.events.moved(cfg, here, term) },
 	}, a.fence, a.log, m.vip)
 	if err != nil {
 		return nil, err
@@ -78,10 +79,6 @@ func (f *float) standby(is bool) {
 		s.checker.SetStandby(is)
 	}
 }
-
-// settle ends the asking whether the address is free: somebody of the cluster has
-// it.
-func (f *float) settle(string) { f.manager.Settle() }
 
 // withdraw lets go of the VIP. Its connections are reset while the RSTs can
 // still be sent from it; those that slipped in meanwhile, afterwards, and left

@@ -31,10 +31,7 @@ func TestPodHasTimeToStop(t *testing.T) {
 		}
 		sum := time.Duration(0)
 		for _, task := range a.tasks(new(admin.Server)) {
-			sum += task.stop
-			if task.longer != nil {
-				sum += task.longer()
-			}
+			sum += task.limit()
 		}
 		if grace := manifest.Grace(cfg, role); grace < sum || grace > sum+15*time.Second {
 			t.Errorf("%s: %s; the parts may take %s", name, grace, sum)

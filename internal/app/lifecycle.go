@@ -18,6 +18,14 @@ type task struct {
 	longer func() time.Duration // how much longer, when it is to end; nil: not at all
 }
 
+// limit is how long a task may take to end, if it is told to now.
+func (t task) limit() time.Duration {
+	if t.longer == nil {
+		return t.stop
+	}
+	return t.stop + t.longer()
+}
+
 // runTasks starts tasks in order and waits for ctx to end, or for one of them
 // to end by itself, which is a failure. Then it stops them in reverse order,
 // one after the other, each within its time, and returns what went wrong.
@@ -60,10 +68,7 @@ func runTasks(ctx context.Context, tasks []task, log *slog.Logger) error {
 }
 
 func awaitEnd(t task, done <-chan error) error {
-	limit := t.stop
-	if t.longer != nil {
-		limit += t.longer()
-	}
+	limit := t.limit()
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	select {

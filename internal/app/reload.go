@@ -80,7 +80,7 @@ func (a *App) reloading() task {
 				_, _ = a.Reload(false) // it tells in the log
 			case <-a.opts.Changed:
 				a.log.Info("the configuration file has changed")
-				_, _ = a.Reload(false)
+				_, _ = a.reloadAs(noticed)
 			case <-ctx.Done():
 				return nil
 			}
@@ -93,12 +93,28 @@ func (a *App) reloading() task {
 // refused by the names of its keys. Dry is only to see what it would do: nothing
 // changes, and nothing is said. It is safe for concurrent use.
 func (a *App) Reload(dry bool) (admin.Reloaded, error) {
+	if dry {
+		a.reloads.mu.Lock()
+		defer a.reloads.mu.Unlock()
+		return a.reload(tried)
+	}
+	return a.reloadAs(asked)
+}
+
+// occasion is why there is a reload.
+type occasion int
+
+const (
+	asked   occasion = iota // somebody wants it now
+	noticed                 // the file has changed
+	tried                   // nothing is to change
+)
+
+func (a *App) reloadAs(why occasion) (admin.Reloaded, error) {
 	a.reloads.mu.Lock()
 	defer a.reloads.mu.Unlock()
-	done, err := a.reload(dry)
-	if dry {
-		return done, err
-	}
+	defer a.unit.Reloading()()
+	done, err := a.reload(why)
 	a.reloads.refused.Store(refusedBy(err))
 	if err != nil {
 		a.log.Error("the configuration was not reloaded, all stays as it was", "err", err)
@@ -112,7 +128,7 @@ func (a *App) Reload(dry bool) (admin.Reloaded, error) {
 	return done, nil
 }
 
-func (a *App) reload(dry bool) (admin.Reloaded, error) {
+func (a *App) reload(why occasion) (admin.Reloaded, error) {
 	if a.opts.Load == nil {
 		return admin.Reloaded{}, admin.Refuse(http.StatusConflict, errors.New("reload: there is no configuration file"))
 	}
@@ -124,10 +140,11 @@ func (a *App) reload(dry bool) (admin.Reloaded, error) {
 		return admin.Reloaded{}, admin.Refuse(http.StatusConflict, err)
 	}
 	c := a.changeTo(next)
-	if err := a.change(c, dry); err != nil {
+	c.noticed = why == noticed
+	if err := a.change(c, why == tried); err != nil {
 		return admin.Reloaded{}, admin.Refuse(http.StatusConflict, fmt.Errorf("reload %s: %w", next.File, err))
 	}
-	return admin.Reloaded{Dry: dry, Changes: slices.Concat([]string{}, c.told), Notes: slices.Concat([]string{}, warnings(next))}, nil
+	return admin.Reloaded{Dry: why == tried, Changes: slices.Concat([]string{}, c.told), Notes: slices.Concat([]string{}, warnings(next))}, nil
 }
 
 func (a *App) changeTo(next *config.Config) *change {
@@ -159,6 +176,7 @@ func (a *App) change(c *change, dry bool) error {
 		a.cluster.keys = c.secrets
 	}
 	a.reloads.inForce.Store(c.to)
+	a.hooks.Set(hooksOf(c.to))
 	names := a.finder.names()
 	a.refit(r)
 	if !slices.Equal(names, a.finder.names()) {

@@ -34,13 +34,14 @@ type service struct {
 	checks, serves part // that run, of the checker and the door
 
 	changed  func(vip string) // is called after each transition of a backend
+	told     func(config.Listener, health.Transition)
 	rerouted func(vip string) // is called when VIP:port is to be redirected, or not any more
 }
 
 // newService builds the parts of one listener.
 func (a *App) newService(cfg config.Listener) (*service, error) {
 	s := &service{
-		base: a.log, log: a.log.With("listener", cfg.Name), loops: a.loops, metrics: a.metrics, changed: a.changed, rerouted: a.rerouted,
+		base: a.log, log: a.log.With("listener", cfg.Name), loops: a.loops, metrics: a.metrics, changed: a.changed, told: a.events.backend, rerouted: a.rerouted,
 		targets: &targets{local: isLocal, orders: a.orders, cfg: cfg},
 	}
 	for _, v := range a.cfg.VIPs {
@@ -169,6 +170,7 @@ func (s *service) noted(t health.Transition) {
 		s.drains.end(t.Target)
 	}
 	s.changed(s.cfg().VIP)
+	s.told(*s.cfg(), t)
 }
 
 // poolStates are what a pool is told of a backend.

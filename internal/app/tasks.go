@@ -5,15 +5,17 @@ import (
 	"time"
 
 	"github.com/kshalb/kshalb/internal/admin"
+	"github.com/kshalb/kshalb/internal/hooks"
 	"github.com/kshalb/kshalb/pkg/vip"
 )
 
 // tasks lists everything that runs, in the order of its start. The election
 // comes last but for the drills, so that on stop a fault is undone, and then the
-// VIP leaves, first.
+// VIP leaves, first. Hooks outlive all that they are told of.
 func (a *App) tasks(server *admin.Server) []task {
 	tasks := []task{
 		{name: "admin", run: server.Run, stop: stopSlack},
+		{name: "hooks", run: a.hooks.Run, stop: hooks.StopTime},
 		{name: "event loops", run: a.loops.Run, stop: stopSlack},
 		a.front.task(),
 		{name: "backends", run: a.finder.run, stop: stopSlack},

@@ -40,6 +40,7 @@ func TestDiff(t *testing.T) {
 			"listeners[0].check.interval: 500ms -> 3s", "listeners[0].check.downInterval: 500ms -> 3s", "listeners[0].check.standbyInterval: 2s -> 3s",
 			"listeners[0].timeouts.connect: 2s -> 200ms", "listeners[0].timeouts.retry: 300ms -> 200ms",
 		}},
+		"a hook":    {"vips:", "hooks: [{on: [holder], exec: [/bin/a, b c]}]\nvips:", []string{`hooks: [] -> [{on: [holder], exec: ["/bin/a" "b c"], timeout: 10s}]`}},
 		"bootstrap": {"cluster:", "cluster:\n  bootstrap: master1", []string{`cluster.bootstrap: "" -> "master1"`}},
 	} {
 		t.Run(name, func(t *testing.T) {

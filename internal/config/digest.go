@@ -14,7 +14,7 @@ import (
 // with their listeners.
 // The order of lists does not matter, nor do comments and keys that repeat a
 // default. What may differ from host to host is left out: interfaces, paths of
-// files, listeners bound to a host's own address, admin and log.
+// files, listeners bound to a host's own address, hooks, admin and log.
 func (c *Config) Digest() string {
 	same := struct {
 		Cluster   Cluster

@@ -84,6 +84,9 @@ func checkConfig(t *testing.T, c *Config) {
 			must(b.Address.IsValid() && b.Address.Port() > 0 && b.Address != l.Bind && b.Weight >= 0 && b.Weight <= 256, "a backend")
 		}
 	}
+	for _, h := range c.Hooks {
+		must(len(h.On) > 0 && filepath.IsAbs(h.Exec[0]) && h.Timeout >= 100*time.Millisecond && h.Timeout <= 5*time.Minute, "a hook")
+	}
 	must(len(c.Digest()) == 12, "the digest")
 }
 

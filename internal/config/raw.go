@@ -1,8 +1,10 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -22,6 +24,7 @@ type rawConfig struct {
 	Election  rawElection   `yaml:"election"`
 	VIPs      []rawVIP      `yaml:"vips"`
 	Listeners []rawListener `yaml:"listeners" need:"{name: apiserver, vip: apiserver, port: 6443, ...}"`
+	Hooks     []rawHook     `yaml:"hooks"`
 	Admin     rawAdmin      `yaml:"admin"`
 	Log       rawLog        `yaml:"log"`
 }
@@ -149,6 +152,17 @@ type rawLimits struct {
 	Connections  int `yaml:"connections" default:"20000" range:"0..1000000"`
 	PerSource    int `yaml:"perSource" default:"0" range:"0..1000000"`
 	NewPerSecond int `yaml:"newPerSecond" default:"0" range:"0..1000000"`
+}
+
+type rawHook struct {
+	On      []string      `yaml:"on" need:"[holder]"`
+	Exec    []string      `yaml:"exec" need:"[/usr/local/sbin/on-change]"`
+	Timeout time.Duration `yaml:"timeout" default:"10s" range:"100ms..5m"`
+}
+
+// String is the hook as one writes it.
+func (h rawHook) String() string {
+	return fmt.Sprintf("{on: [%s], exec: %q, timeout: %s}", strings.Join(h.On, ", "), h.Exec, h.Timeout)
 }
 
 type rawAdmin struct {

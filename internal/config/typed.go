@@ -16,6 +16,7 @@ type Config struct {
 	Election  Election
 	VIPs      []VIP // empty: this kshalb holds no address and takes part in no election
 	Listeners []Listener
+	Hooks     []Hook
 	Admin     Admin
 	Log       Log
 
@@ -194,6 +195,19 @@ type Timeouts struct {
 	Drain      time.Duration // given to connections on stop, and to those of a draining backend; 0 closes them at once
 	User       time.Duration // unacknowledged data: TCP_USER_TIMEOUT of tcp(7)
 }
+
+// Hook is a command that is run when something has changed.
+type Hook struct {
+	On      []string      // HookHolder, HookBackend: at least one, each once
+	Exec    []string      // the absolute path of a program, and its arguments
+	Timeout time.Duration // 100 ms to 5 min
+}
+
+// What a Hook is for.
+const (
+	HookHolder  = "holder"  // who holds a VIP
+	HookBackend = "backend" // the state of a backend
+)
 
 // Admin is where kshalb is asked about itself.
 type Admin struct {

@@ -22,6 +22,7 @@ func (d *decoder) config(raw rawConfig) *Config {
 	c.VIPs = d.vips(raw.VIPs, c.Cluster)
 	d.voters(c)
 	c.Listeners = d.listeners(raw.Listeners, c)
+	c.Hooks = d.hooks(raw.Hooks)
 	d.sockets(c)
 	return c
 }

@@ -60,7 +60,8 @@ func (w *Watcher) Run(ctx context.Context, log *slog.Logger, changed func()) {
 		select {
 		case <-folders.Events:
 			rest(ctx, folders)
-		case _ = <-folders.Errors: // some were lost
+		case err := <-folders.Errors:
+			log.Debug("the kernel has not told of all changes", "err", err)
 		case <-tick.C:
 		case <-ctx.Done():
 			return

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/kshalb/kshalb/internal/config"
+	"github.com/kshalb/kshalb/internal/hooks"
 )
 
 const (
@@ -29,7 +30,7 @@ func (p pod) Drain() (longest time.Duration) {
 // each within its time (internal/app/lifecycle.go; a test there adds them up).
 func Grace(cfg *config.Config, role Role) time.Duration {
 	p := pod{Options: Options{Role: role}, cfg: cfg}
-	all := p.Drain() + soManyParts*eachPart
+	all := p.Drain() + soManyParts*eachPart + hooks.StopTime
 	if p.Votes() {
 		lifetime := cfg.Election.Lease + time.Second // of the address, in whole seconds
 		all += withElection*eachPart + lifetime

@@ -113,6 +113,11 @@ func (p pod) Host() string {
 	return string(p.Role)
 }
 
+// Hooks reports whether the configuration has some. Their folders are not mounted: one
+// that has kshalb's own program in the image would hide it, and no program of a host
+// runs without its libraries.
+func (p pod) Hooks() bool { return len(p.cfg.Hooks) > 0 }
+
 // listeners are those that kshalb opens on the host: a witness has none of a VIP.
 func (p pod) listeners() (all []config.Listener) {
 	for _, l := range p.cfg.Listeners {

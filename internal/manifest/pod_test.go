@@ -207,6 +207,19 @@ func TestFolders(t *testing.T) {
 	}
 }
 
+// TestHooksAreNotInThePod: it says so, and only where there are some.
+func TestHooksAreNotInThePod(t *testing.T) {
+	for hooks, want := range map[string]bool{"": false, "hooks: [{on: [holder], exec: [/usr/local/bin/on-change]}]\n": true} {
+		text, err := Pod(parsed(t, masters+hooks), options(Master))
+		if err != nil || bytes.Contains(text, []byte("docs/hooks.md")) != want {
+			t.Errorf("%q: %v\n%s", hooks, err, text)
+		}
+		if bytes.Contains(text, []byte("/usr/local/bin")) {
+			t.Error("a folder is mounted over that of kshalb")
+		}
+	}
+}
+
 func TestPodRefuses(t *testing.T) {
 	one, two := options(Master), options(Node)
 	for want, c := range map[string]struct {

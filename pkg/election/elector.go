@@ -27,7 +27,11 @@ type VIP struct {
 
 	// Held is called when somebody is known to hold the VIP, this node or a peer,
 	// whenever that is another one than before. It must not block.
-	Held func(node string)
+	Held func(node string, term uint64)
+
+	// Resigning is called with the reason when this node begins to give the VIP up,
+	// before Withdraw. It must not block. nil: nobody wants to know.
+	Resigning func(why string)
 
 	// Announce tells the neighbours again where the VIP is. It must not block.
 	Announce func()

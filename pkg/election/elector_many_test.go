@@ -67,7 +67,7 @@ func (m *many) vips(node string, n int) (all []VIP) {
 			Hold: func(Lease) {}, Withdraw: func(context.Context) error { return nil },
 		}
 		if node == "m1" {
-			v.Held = func(holder string) { m.tell(v.Name, holder) }
+			v.Held = func(holder string, _ uint64) { m.tell(v.Name, holder) }
 		}
 		all = append(all, v)
 	}

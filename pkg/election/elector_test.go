@@ -3,6 +3,7 @@ package election
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -44,6 +45,19 @@ type address struct {
 	mu       sync.Mutex
 	deadline time.Time
 	fail     error // of the next Withdraw
+	told     []string
+}
+
+func (a *address) resigning(why string) { a.tell("resigning: " + why) }
+
+func (a *address) heldBy(node string, term uint64) {
+	a.tell(fmt.Sprintf("%s holds, term %d", node, term))
+}
+
+func (a *address) tell(what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.told = append(a.told, what)
 }
 
 func (a *address) hold(l Lease) {
@@ -96,7 +110,7 @@ func startCluster(t *testing.T, names ...string) *cluster {
 		a := &address{}
 		e, err := NewElector(ElectorConfig{
 			Node: name, Voters: votersOf(names), Timing: clusterTiming,
-			VIPs:    []VIP{{Name: "api", Hold: a.hold, Withdraw: a.withdraw}},
+			VIPs:    []VIP{{Name: "api", Hold: a.hold, Withdraw: a.withdraw, Resigning: a.resigning, Held: a.heldBy}},
 			Send:    func(to string, b []byte) error { return c.wire.send(name, to, b) },
 			Log:     slog.New(slog.DiscardHandler),
 			Metrics: NewMetrics(prometheus.NewRegistry()),
@@ -170,6 +184,14 @@ func TestElectorTakesRenewsAndHandsOver(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 		if s := c.wire.electors["m3"].Status()[0]; s.Holder != "m2" || s.Why != "held by m2" {
 			t.Errorf("status of the standby: %+v", s)
+		}
+		for node, want := range map[string][]string{
+			"m1": {"m1 holds, term 1", "resigning: stopping"},
+			"m3": {"m1 holds, term 1", "m2 holds, term 2"},
+		} {
+			if got := c.addresses[node].told; !slices.Equal(got, want) {
+				t.Errorf("%s was told %q, want %q", node, got, want)
+			}
 		}
 	})
 }

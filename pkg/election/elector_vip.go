@@ -26,7 +26,11 @@ func (e *Elector) carryOut(ctx context.Context, now time.Time, v *vipElection) {
 	}
 	if v.machine.Phase() == Resigning && !v.withdrawing {
 		v.withdrawing = true
-		e.cfg.Log.Info("giving the VIP up", "vip", v.Name, "reason", v.machine.Why(now))
+		why := v.machine.Why(now)
+		e.cfg.Log.Info("giving the VIP up", "vip", v.Name, "reason", why)
+		if v.Resigning != nil {
+			v.Resigning(why)
+		}
 		go e.withdraw(context.WithoutCancel(ctx), v)
 	}
 	for _, o := range v.machine.Take() {
@@ -136,7 +140,7 @@ func (e *Elector) announce(now time.Time, v *vipElection) {
 		return
 	}
 	if v.Held != nil {
-		v.Held(holder)
+		v.Held(holder, term)
 	}
 	e.cfg.Log.Info("the VIP has a holder", "vip", v.Name, "holder", holder, "term", term)
 }

@@ -154,6 +154,8 @@ func (lp *loop) obey(m message) {
 		m.reply <- 0
 	case shed:
 		m.reply <- lp.shed(m)
+	case answer:
+		m.reply <- 0
 	case quit:
 		lp.ending = true
 		m.reply <- 0

@@ -88,6 +88,10 @@ func (ls *Loops) await(ctx context.Context) bool {
 	}
 }
 
+// Answer returns when every loop has had a turn since the call, and not before they
+// run; at once when they have ended. One that stands still holds it up for good.
+func (ls *Loops) Answer() { ls.tell(message{order: answer}) }
+
 func (ls *Loops) running() bool {
 	select {
 	case <-ls.begun:

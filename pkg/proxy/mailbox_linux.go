@@ -18,6 +18,7 @@ const (
 	resetBackend               // those to one backend
 	shed                       // send up to n of those away that are idle for long enough, and say how many
 	retune                     // set a listening socket's options anew
+	answer                     // do nothing else
 	quit                       // reset everything and end
 )
 

@@ -43,6 +43,10 @@ type Config struct {
 	// that begins or ends, another interface, a conflict. It comes from Run's
 	// goroutine and must not block. nil: nobody wants to know.
 	Changed func()
+	// Moved is called when the address has come to this host, or is gone from it. term
+	// is that of the last Hold. It comes from Run's goroutine, before a Withdraw
+	// returns, and must not block. nil: nobody wants to know.
+	Moved func(here bool, term uint64)
 	// Redirects are in place exactly while the VIP is held.
 	Redirects []Redirect
 }

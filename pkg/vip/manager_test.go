@@ -3,6 +3,7 @@ package vip
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -110,6 +111,24 @@ func TestDeadlineLetsGoByItself(t *testing.T) {
 		b.calls("shut", "remove", "unredirect")
 		b.answers(false)
 	})
+}
+
+// TestMovedIsTold: each coming and going of the address, before Withdraw returns.
+func TestMovedIsTold(t *testing.T) {
+	var told []string
+	moved := func(here bool, term uint64) { told = append(told, fmt.Sprint(here, " ", term)) }
+	among(t, func(c *Config) { c.Moved, c.Force = moved, true }, func(b *rig, _ func(hardware)) {
+		b.hold(500 * time.Millisecond)
+		b.hold(time.Second)
+		b.after(2 * time.Second)
+		b.hold(time.Minute)
+		if err := b.Withdraw(b.Context()); err != nil || len(told) != 4 {
+			b.Errorf("%v, told %q by then", err, told)
+		}
+	})
+	if want := []string{"true 1", "false 1", "true 1", "false 1"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
 }
 
 func TestHoldExtends(t *testing.T) {

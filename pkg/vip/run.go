@@ -129,15 +129,19 @@ func (m *Manager) stop(h *holder, n *neighbours) error {
 }
 
 // publish lets others know what is in place, and wakes those who wait for trouble
-// to come or go.
+// to come or go, or for the address.
 func (m *Manager) publish(h *holder, n *neighbours) {
 	s, obstacle := h.status(), n.judge.obstacle(time.Now())
 	s.Conflict = n.judge.conflict(time.Now())
 	m.mu.Lock()
 	changed := (m.status.Err == nil) != (s.Err == nil) || m.status.Interface != s.Interface ||
 		(m.obstacle == nil) != (obstacle == nil) || errors.Is(m.obstacle, ErrAsking) != errors.Is(obstacle, ErrAsking)
+	moved := m.status.Assigned != s.Assigned
 	m.status, m.obstacle = s, obstacle
 	m.mu.Unlock()
+	if moved && m.cfg.Moved != nil {
+		m.cfg.Moved(s.Assigned, s.Term)
+	}
 	if changed && m.cfg.Changed != nil {
 		m.cfg.Changed()
 	}

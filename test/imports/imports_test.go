@@ -29,6 +29,7 @@ var driven = map[string][]string{
 	"github.com/mdlayher/packet":      {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/whohas/*.go"},
 	"github.com/mdlayher/netlink":     {"pkg/vip/*_linux.go", "internal/app/diag.go", "internal/doctor/host_sockets.go", "internal/doctor/host_nftables.go"},
 	"github.com/mdlayher/ndp":         {"pkg/vip/*_linux.go", "pkg/vip/internal/*/*_linux.go", "internal/lab/*.go", "internal/whohas/*.go"},
+	"github.com/coreos/go-systemd":    {"internal/systemd/systemd.go"},
 	"github.com/fxamacker/cbor":       {"pkg/election/datagram.go"},
 	"go.yaml.in/yaml":                 {"internal/config/*.go", "internal/drill/clients/kubeconfig.go", "internal/importer/yamlnode/*.go", "internal/importer/plan/yaml.go"},
 	"github.com/godbus/dbus":          {"internal/drill/fault/systemd.go"},

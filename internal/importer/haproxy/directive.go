@@ -62,7 +62,7 @@ var (
 	splicing  = note(plan.Needless, "kshalb always has the kernel splice what it can")
 	keptAlive = note(plan.Needless, "kshalb always has both sides' TCP keepalive on")
 	queueing  = note(plan.Lost, "kshalb does not limit and queue connections per backend; limits.connections is for the whole listener")
-	scripts   = note(plan.Lost, "kshalb runs no scripts")
+	scripts   = note(plan.Lost, "kshalb asks no scripts")
 	rules     = note(plan.Lost, "kshalb has no rules but allow, limits.perSource and limits.newPerSecond")
 	sticking  = note(plan.Lost, "kshalb has no stick tables; balance: source has a client at the same backend as far as possible")
 	stateFile = note(plan.Needless, "kshalb's first probe after a start decides at once, so there is no state to keep")

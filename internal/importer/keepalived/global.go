@@ -19,7 +19,7 @@ var globalRules = rules{}.
 	with(plan.Lost, "startup_script shutdown_script notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script"+
 		" lvs_notify_fifo lvs_notify_fifo_script", whyScripts).
 	with(plan.Needless, "startup_script_timeout shutdown_script_timeout enable_script_security script_security script_user"+
-		" fifo_write_vrrp_states_on_reload vrrp_notify_priority_changes rs_init_notifies", "kshalb runs no scripts").
+		" fifo_write_vrrp_states_on_reload vrrp_notify_priority_changes rs_init_notifies", "kshalb runs no scripts but its own hooks, as root").
 	with(plan.Lost, "snmp_socket enable_snmp_vrrp enable_snmp_keepalived enable_snmp_checker enable_snmp_rfc enable_snmp_rfcv2 enable_snmp_rfcv3"+
 		" enable_traps enable_dbus dbus_service_name", "kshalb has no SNMP and no D-Bus; ask /metrics or kshalb status").
 	with(plan.Lost, "lvs_sync_daemon lvs_sync_daemon_interface", "kshalb does not copy connections to other nodes; when the address moves, connections"+

@@ -26,7 +26,7 @@ var checkers = map[string]struct {
 	"SSL_GET":    {"https", 4, ""},
 	"HTTP_GET":   {"http", 3, ""},
 	"TCP_CHECK":  {"tcp", 2, ""},
-	"MISC_CHECK": {"tcp", 1, "kshalb runs no scripts; a check of type tcp takes its place. Write type: https, path: /readyz for API servers"},
+	"MISC_CHECK": {"tcp", 1, "kshalb asks no scripts; a check of type tcp takes its place. Write type: https, path: /readyz for API servers"},
 	"SMTP_CHECK": {"tcp", 0, "kshalb speaks no SMTP; a check of type tcp takes its place"},
 	"DNS_CHECK":  {"tcp", 0, "kshalb asks no DNS servers; a check of type tcp takes its place"},
 	"PING_CHECK": {"tcp", 0, "kshalb sends no pings; a check of type tcp takes its place, and sees more"},

@@ -24,7 +24,7 @@ func (r rules) with(level plan.Level, words, why string) rules {
 
 // Reasons that hold in more than one block.
 const (
-	whyScripts = "kshalb runs no scripts; have what they did follow from the metrics kshalb_election_holder and kshalb_health_backend_up instead"
+	whyScripts = "kshalb calls no script as keepalived does; hooks run a command when the holder of the address or a backend has changed, with other words (docs/hooks.md)"
 	whyMail    = "kshalb sends no mail; alert on its metrics"
 	whyDaemon  = "it is about keepalived's own process; kshalb has no need of it"
 	whyVRRP    = "it is about VRRP packets; kshalb's peers talk by cluster.gossip instead"

@@ -10,7 +10,7 @@ var whyNot = map[subject]rule{
 	apiServer: {plan.Changed, "it looks at the node's own API server; with kshalb a node may hold the address while its own kshalb reaches any backend" +
 		" that is ready, so the address stays where it is when only the API server there fails, and the others get the requests"},
 	network: {plan.Lost, "kshalb tries no third host; a node that cannot reach a majority of its peers gives the address away by itself"},
-	unclear: {plan.Lost, "kshalb runs no scripts and watches no files or processes; what it looked at has no say in who holds the address." +
+	unclear: {plan.Lost, "kshalb asks no scripts and watches no files or processes; what it looked at has no say in who holds the address." +
 		" Have it run kshalb handover when it matters"},
 }
 
@@ -81,7 +81,7 @@ var syncRules = rules{}.
 	with(plan.Lost, "notify notify_master notify_backup notify_fault notify_stop notify_deleted", whyScripts).
 	with(plan.Lost, "smtp_alert", whyMail).
 	with(plan.Lost, "track_bfd", "kshalb speaks no BFD").
-	with(plan.Needless, "notify_priority_changes", "kshalb runs no scripts").
+	with(plan.Needless, "notify_priority_changes", "kshalb has no priorities that change").
 	with(plan.Needless, "global_tracking sync_group_tracking_weight", whyVRRP)
 
 // syncGroup reads vrrp_sync_group.

@@ -61,6 +61,7 @@ type Options struct {
 	Balance      string // default roundrobin
 	Insecure     bool   // gossip has no key
 	Supervised   bool   // the caller starts kshalb again when a drill has killed it
+	Hooks        string // default []
 	HTTP         string // default on loopback alone; port 9446 has to be there
 }
 

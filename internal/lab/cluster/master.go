@@ -49,6 +49,7 @@ listeners:
   rebalance: {{or .Options.Rebalance "{}"}}
   backends: {{or .Options.Backends (printf "{peers: true, port: %d}" .Port)}}
   check: {{or .Options.Check (printf "{type: https, path: /readyz, caFile: %s}" .CAFile)}}
+hooks: {{or .Options.Hooks "[]"}}
 admin: {socket: {{.Socket}}, http: "{{or .Options.HTTP .HTTP}}"}
 `
 
