@@ -299,7 +299,7 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 			return server, err
 		}
 	}
-	return server, a.keepAnswers(a.front.list())
+	return server, a.keepAnswers(a.listened(a.cfg))
 }
 
 // endedContext makes a Run only close what was opened for it.

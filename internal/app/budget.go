@@ -43,7 +43,7 @@ func (a *App) demand() proxy.Demand {
 		most := s.cfg().Limits.Connections
 		d.Connections += most
 		bounded = bounded && most > 0
-		d.Sockets += len(s.listeners()) * a.opts.Loops
+		d.Sockets += len(s.door().listeners()) * a.opts.Loops
 		d.Others += len(s.targets.list()) * filesPerBackend
 	}
 	if !bounded {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kshalb/kshalb/internal/config"
 	"github.com/kshalb/kshalb/internal/drill/fault"
 	"github.com/kshalb/kshalb/pkg/vip"
 )
@@ -25,19 +26,25 @@ var needed = []struct {
 }
 
 // keepAnswers has this host take the answers of backends that see clients'
-// addresses, if there are such; what is in the way is said.
-func (a *App) keepAnswers(services []*service) error {
+// addresses, if there are such, until the end; what is in the way is said.
+func (a *App) keepAnswers(listeners []config.Listener) error {
 	var backends []netip.Addr
 	transparent := false
-	for _, s := range services {
-		if s.cfg().Transparent {
-			transparent = true
-			for _, b := range s.targets.list() {
+	for _, l := range listeners {
+		if !l.Transparent {
+			continue
+		}
+		transparent = true
+		for _, b := range l.Backends {
+			backends = append(backends, b.Address.Addr())
+		}
+		if s := a.front.named(l.Name); s != nil {
+			for _, b := range s.targets.list() { // those that were found, too
 				backends = append(backends, b.Address.Addr())
 			}
 		}
 	}
-	if !transparent {
+	if !transparent || len(a.answers) > 0 {
 		return nil
 	}
 	warnings, err := vip.CheckAnswers(backends)

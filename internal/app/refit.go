@@ -160,7 +160,7 @@ func (a *App) alter(alt alteration) {
 	if alt.door != nil {
 		s.entry.Store(alt.door)
 	}
-	for _, l := range s.listeners() {
+	for _, l := range s.door().listeners() {
 		if err := l.SetConfig(s.serving(cfg)); err != nil { // it was checked
 			s.log.Error("the listener stays as it was", "err", err)
 		}

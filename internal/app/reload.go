@@ -166,7 +166,7 @@ func (a *App) change(c *change, dry bool) error {
 	if err != nil || dry {
 		return err
 	}
-	if err := a.keepAnswers(r.services); err != nil {
+	if err := a.keepAnswers(a.listened(c.to)); err != nil {
 		return errors.Join(err, r.opened.run())
 	}
 	if err := c.apply(); err != nil {

@@ -19,6 +19,7 @@ type service struct {
 	base    *slog.Logger // what parts say which name the listener themselves
 	log     *slog.Logger
 	loops   *proxy.Loops
+	front   *front
 	metrics metrics
 	targets *targets
 
@@ -41,7 +42,7 @@ type service struct {
 // newService builds the parts of one listener.
 func (a *App) newService(cfg config.Listener) (*service, error) {
 	s := &service{
-		base: a.log, log: a.log.With("listener", cfg.Name), loops: a.loops, metrics: a.metrics, changed: a.changed, told: a.events.backend, rerouted: a.rerouted,
+		base: a.log, log: a.log.With("listener", cfg.Name), loops: a.loops, front: a.front, metrics: a.metrics, changed: a.changed, told: a.events.backend, rerouted: a.rerouted,
 		targets: &targets{local: isLocal, orders: a.orders, cfg: cfg},
 	}
 	for _, v := range a.cfg.VIPs {
@@ -179,13 +180,8 @@ var poolStates = map[health.State]proxy.State{
 	health.Draining: proxy.Draining, health.Down: proxy.Down,
 }
 
-// heard is how many bytes have come from a backend.
-func (s *service) heard(b netip.AddrPort) (n uint64) {
-	for _, l := range s.listeners() {
-		n += l.Received(b)
-	}
-	return n
-}
+// heard is how many bytes have come from a backend, through whatever door.
+func (s *service) heard(b netip.AddrPort) uint64 { return s.door().listener.Received(b) }
 
 func (s *service) resetBackend(b netip.AddrPort, why string) {
 	n := 0
@@ -197,5 +193,13 @@ func (s *service) resetBackend(b netip.AddrPort, why string) {
 	}
 }
 
-// listeners are the open ones of now.
-func (s *service) listeners() []*proxy.Listener { return s.door().listeners() }
+// listeners are all through which there may be clients: closing ones, and that of now.
+func (s *service) listeners() (all []*proxy.Listener) {
+	now := s.door()
+	for _, d := range s.front.open() {
+		if d != now && d.cfg.Name == now.cfg.Name {
+			all = append(all, d.listeners()...)
+		}
+	}
+	return append(all, now.listeners()...)
+}

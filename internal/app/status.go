@@ -166,15 +166,15 @@ func (s *service) status() status.Listener {
 			Probe: h.LastProbe.Seconds(), Expiry: h.Expiry,
 		})
 	}
-	for _, at := range d.listeners() {
+	for _, at := range s.listeners() {
 		relayed := at.Status()
 		l.Active += relayed.Active
-		l.Refused = relayed.Refused // both count together
+		l.Refused = relayed.Refused // all count together
 		for _, b := range relayed.Backends {
 			if i, is := places[b.Backend.String()]; is {
 				l.Backends[i].Active += b.Active
-				l.Backends[i].Connections += b.Connections
-				l.Backends[i].BytesIn, l.Backends[i].BytesOut = b.BytesIn, b.BytesOut // both count together
+				l.Backends[i].Connections = b.Connections // all count together
+				l.Backends[i].BytesIn, l.Backends[i].BytesOut = b.BytesIn, b.BytesOut
 			}
 		}
 	}

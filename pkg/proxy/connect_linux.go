@@ -102,7 +102,6 @@ func (lp *loop) attach(c *conn) {
 	lp.wheel.stop(&c.timer)
 	c.phase = relaying
 	c.stats.attempts[ok].Inc()
-	c.stats.relayed.Add(1)
 	c.stats.active.Add(1)
 	l.metrics.connect.Observe((lp.kernel.now() - c.started).Seconds())
 	lp.limit(c, l.now.Load().Timeouts.Idle)

@@ -111,8 +111,7 @@ type backendStats struct {
 	in, out  prometheus.Counter
 	sentAway prometheus.Counter
 
-	active  atomic.Int64
-	relayed atomic.Uint64
+	active atomic.Int64
 }
 
 func (s *backendStats) received() uint64 { return valueOf(s.out) }

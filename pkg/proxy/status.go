@@ -11,14 +11,14 @@ type Status struct {
 
 // BackendStatus is a Listener's view of one backend of its pool.
 type BackendStatus struct {
-	Backend     netip.AddrPort
-	State       State
-	Active      int64  // connections relayed now
-	Connections uint64 // connections relayed since the start
+	Backend netip.AddrPort
+	State   State
+	Active  int64 // connections relayed now
 
-	// BytesIn came from clients and BytesOut from the backend, and were passed on;
-	// those of other listeners of the same name are among them.
-	BytesIn, BytesOut uint64
+	// Connections were relayed since the start; BytesIn came from clients and BytesOut
+	// from the backend, and were passed on. Those of other listeners of the same name
+	// are among them.
+	Connections, BytesIn, BytesOut uint64
 }
 
 // Received returns how many bytes have come from a backend and were passed on, on
@@ -41,7 +41,7 @@ func (l *Listener) Status() Status {
 	}
 	l.each(func(m *member, state State, b *backendStats) {
 		s.Backends = append(s.Backends, BackendStatus{
-			Backend: m.address, State: state, Active: b.active.Load(), Connections: b.relayed.Load(),
+			Backend: m.address, State: state, Active: b.active.Load(), Connections: valueOf(b.attempts[ok]),
 			BytesIn: valueOf(b.in), BytesOut: valueOf(b.out),
 		})
 	})

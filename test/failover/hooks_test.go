@@ -16,8 +16,9 @@ func TestHooksOfAllNodes(t *testing.T) {
 	c := masters(t, cluster.Options{Hooks: "[{on: [holder, backend], exec: [/bin/sleep, '1000']}, {on: [holder], exec: [/bin/sh, -c," +
 		` 'echo "hook: $KSHALB_CHANGE on $KSHALB_NODE, $KSHALB_HOLDER after $KSHALB_WAS"']}]`})
 	play(t, c, []act{{"SIGSTOP", func(s *scene) {
+		fault := time.Now()
 		frozen(s)
-		next, _ := s.owner(time.Now())
+		next, _ := s.owner(fault, s.holder.Name())
 		for _, m := range s.Masters {
 			switch m {
 			case s.holder:
