@@ -35,18 +35,18 @@ func open(t *testing.T, url string) *browser {
 	if _, err := exec.LookPath(path); err != nil {
 		t.Fatal(err)
 	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox, // root has none
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.WindowSize(1280, 900), chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	b := &browser{T: t, ctx: ctx}
-	if err := chromedp.Do(ctx); err != nil { // starts it
+	ctx, err := started(t, path)
+	for range 2 { // on a busy host it cannot always fork, and gives up at once
+		if err == nil {
+			break
+		}
+		t.Log(err)
+		ctx, err = started(t, path)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
+	b := &browser{T: t, ctx: ctx}
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +57,19 @@ func open(t *testing.T, url string) *browser {
 	}
 	b.do(chromedp.Navigate(url))
 	return b
+}
+
+// started is a browser that lives as long as the test.
+func started(t *testing.T, path string) (context.Context, error) {
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox, // root has none
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.WindowSize(1280, 900), chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	return ctx, chromedp.Do(ctx) // starts it
 }
 
 // hear keeps what a person would find in the console in red.
