@@ -15,10 +15,11 @@ import (
 )
 
 // TestDocs: each page of the documentation has commands and flags that there are,
-// links that lead somewhere, and configurations that are read.
+// links and files that lead somewhere, and configurations that are read. The keys that
+// it names are looked at in internal/config.
 func TestDocs(t *testing.T) {
 	pages := 0
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/design/*.md", "deploy/*/README.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "deploy/*/README.md"} {
 		files, err := filepath.Glob(filepath.Join("../..", pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -34,7 +35,7 @@ func TestDocs(t *testing.T) {
 			}
 		}
 	}
-	if pages < 15 {
+	if pages < 30 {
 		t.Errorf("only %d pages were found", pages)
 	}
 }
@@ -48,6 +49,11 @@ func TestDocsFaults(t *testing.T) {
 		"see [this](nothing.md)":                                "nothing.md: no such file",
 		"see [this](docs_test.go#nowhere)":                      "docs_test.go#nowhere: no such heading",
 		"```yaml\nversion: 1\nlisteners: 5\n```":                "listeners",
+		"```\n# what\nversion: 1\nlistener: []\n```":            "listener: unknown key",
+		"1. step\n\n       version: 1\n       vip: x\n":         "vip: unknown key",
+		"put deploy/systemd/kshalb.socket there":                "deploy/systemd/kshalb.socket: no such file",
+		"see `deploy/systemd`, and deploy/static-pods/.":        "",
+		"```yaml\nversion: 1.33\n```\n":                         "",
 		"`kshalb status -w`, `kshalb reload --dry-run; date`\n": "",
 		"# A `heading` of ours\n[up](#a-heading-of-ours)\n":     "",
 	} {
@@ -62,6 +68,12 @@ func faultsOf(file, text string) (faults []string) {
 	for _, c := range codeOf(text) {
 		faults = append(faults, c.faults()...)
 	}
+	for _, name := range deployed.FindAllString(text, -1) {
+		name = strings.TrimRight(name, "./")
+		if _, err := os.Stat(filepath.Join("../..", name)); err != nil {
+			faults = append(faults, name+": no such file")
+		}
+	}
 	return append(faults, deadLinks(file, text)...)
 }
 
@@ -69,22 +81,21 @@ func faultsOf(file, text string) (faults []string) {
 type code struct {
 	text   string
 	inline bool
-	yaml   bool
 }
 
 var (
-	fenced   = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```")
+	fenced   = regexp.MustCompile("(?ms)^```[a-z]*\n(.*?)^```")
 	indented = regexp.MustCompile(`(?m)^(?:    .*\n?)+`)
 	quoted   = regexp.MustCompile("`([^`\n]+)`")
 )
 
 func codeOf(text string) (all []code) {
 	for _, m := range fenced.FindAllStringSubmatch(text, -1) {
-		all = append(all, code{text: m[2], yaml: m[1] == "yaml"})
+		all = append(all, code{text: m[1]})
 	}
 	text = fenced.ReplaceAllString(text, "")
 	for _, m := range indented.FindAllString(text, -1) {
-		all = append(all, code{text: m})
+		all = append(all, code{text: dedented(m)})
 	}
 	for _, m := range quoted.FindAllStringSubmatch(text, -1) {
 		all = append(all, code{text: m[1], inline: true})
@@ -92,11 +103,24 @@ func codeOf(text string) (all []code) {
 	return all
 }
 
+// dedented is a block without what all its lines begin with.
+func dedented(block string) string {
+	first := block[:len(block)-len(strings.TrimLeft(block, " "))]
+	return strings.ReplaceAll("\n"+block, "\n"+first, "\n")
+}
+
+var (
+	// ofConfig is a line that only a configuration of kshalb has.
+	ofConfig = regexp.MustCompile(`(?m)^version: 1$`)
+	// deployed is a file that people take from here.
+	deployed = regexp.MustCompile(`\bdeploy/[\w./-]+`)
+)
+
 // command is a call of kshalb in a line, and what belongs to it.
 var command = regexp.MustCompile(`^\s*(?:\$ |# )?(?:sudo )?kshalb ([a-z][a-z-]*)((?: [^;&|>#]*)?)`)
 
 func (c code) faults() (faults []string) {
-	if c.yaml && strings.Contains(c.text, "version: 1") {
+	if ofConfig.MatchString(c.text) {
 		if _, err := config.Parse("snippet", []byte(c.text)); err != nil {
 			faults = append(faults, err.Error())
 		}
