@@ -40,8 +40,9 @@ func TestMigration(t *testing.T) {
 	next, at := s.owner(gone, last.Name())
 	s.answered(at)
 	t.Logf("%s has the address after %v; longest time without an answer %v", next.Name(), at.Sub(gone), s.traffic.Summary(gone, time.Now()).Gap)
-	if took := at.Sub(gone); took > 12*time.Second {
-		t.Errorf("it took %v, and the guide says some ten seconds", took)
+	// Some ten seconds, says the guide; the rest is for a busy machine.
+	if took := at.Sub(gone); took > limit/2 {
+		t.Errorf("it took %v", took)
 	}
 
 	// The last one joins without a further move.
