@@ -10,13 +10,12 @@ import (
 	"github.com/kshalb/kshalb/internal/importer/yamlnode"
 )
 
-// steps tells how kube-vip makes room for kshalb: of two that hold an address at a
-// time, kshalb is the one that waits.
+// steps tells how kube-vip makes room for kshalb, which comes when it is gone.
 func (r *reader) steps() {
 	if len(r.p.Listeners) == 0 {
 		return
 	}
-	r.step("Have kshalb's configuration and key on every master; kshalb may be started before kube-vip is gone, but leaves the VIP to it until then, and the API servers stay reachable at their own addresses all the time.")
+	r.step("Have kshalb's configuration and key on every master; do not start it yet: it does not start on the host that has the VIP, and on another one it would silence a VIP that kube-vip brings there. The API servers stay reachable at their own addresses all the time.")
 	r.remove()
 	r.leftovers()
 	if r.superAdmin {
