@@ -145,6 +145,13 @@ func (d *door) listeners() []*proxy.Listener {
 	return []*proxy.Listener{d.listener, d.beside}
 }
 
+// stopAccepting closes the sockets.
+func (d *door) stopAccepting() {
+	for _, l := range d.listeners() {
+		l.StopAccepting()
+	}
+}
+
 // reset resets all connections.
 func (d *door) reset() {
 	for _, l := range d.listeners() {

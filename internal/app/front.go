@@ -21,7 +21,8 @@ type front struct {
 	doors   []*door         // open, closing ones too
 	ctx     context.Context // nil: it does not run
 	running sync.WaitGroup
-	failed  chan error // one slot: what ended by itself
+	failed  chan error     // one slot: what ended by itself
+	late    sync.WaitGroup // doors that are about to close; changes do not overlap
 }
 
 func newFront() *front {
@@ -91,7 +92,7 @@ func (f *front) closing(name string) bool {
 // drain is the longest that a connection may go on.
 func (f *front) drain() (longest time.Duration) {
 	for _, d := range f.open() {
-		longest = max(longest, d.cfg.Timeouts.Drain)
+		longest = max(longest, d.listener.Drain())
 	}
 	for _, s := range f.list() {
 		longest = max(longest, s.cfg().Timeouts.Drain)
@@ -152,10 +153,29 @@ func (f *front) admit(s *service) {
 }
 
 // readmit runs the new door of a service, and closes the one before.
-func (f *front) readmit(s *service) {
-	before := s.serves
+func (f *front) readmit(s *service, before *door) {
+	serves := s.serves
 	f.admit(s)
-	before.stop()
+	f.close(before, serves)
+}
+
+// lateFor is how long a door that closes lets those in who were sent to it before:
+// a redirect changes a moment after it was told to, and a handshake ends where it
+// began.
+const lateFor = time.Second
+
+// close has a door let nobody in any more after that time, and its connections go on
+// for the time of a drain.
+func (f *front) close(d *door, serves part) {
+	f.late.Add(1)
+	time.AfterFunc(lateFor, func() {
+		defer f.late.Done()
+		d.stopAccepting()
+		serves.stop()
+		if !d.active() {
+			<-serves.done
+		}
+	})
 }
 
 func (f *front) closed(d *door) {
@@ -169,7 +189,7 @@ func (f *front) closed(d *door) {
 func (f *front) leave(s *service) {
 	s.checks.stop()
 	s.checker.SetTargets(nil)
-	s.serves.stop()
+	f.close(s.door(), s.serves)
 	go func() {
 		<-s.serves.done
 		<-s.checks.done

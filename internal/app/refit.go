@@ -25,11 +25,13 @@ type alteration struct {
 	cfg     config.Listener
 	prober  health.Prober // nil: backends are asked as before
 	door    *door         // nil: as before
+	before  *door         // that door takes the place of
 }
 
 // planRefit compares the listeners with those of another configuration, and opens the
 // sockets that are new unless dry. After an error nothing is open.
 func (a *App) planRefit(next *config.Config, dry bool) (r *refit, err error) {
+	a.front.late.Wait() // a port or a name may come back at once
 	r = &refit{}
 	defer func() {
 		if err != nil {
@@ -96,7 +98,7 @@ func (r *refit) alter(s *service, l config.Listener) (err error) {
 	case d.cfg.Bind == l.Bind:
 		err = fmt.Errorf("it cannot have %s in another way while kshalb runs: write another privatePort, or restart kshalb", l.Bind)
 	default:
-		alt.door = s.newDoor(l)
+		alt.door, alt.before = s.newDoor(l), d
 	}
 	if err != nil {
 		return fmt.Errorf("listener %s: %w", l.Name, err)
@@ -137,7 +139,7 @@ func (a *App) refit(r *refit) {
 	}
 	for _, alt := range r.altered {
 		if alt.door != nil {
-			a.front.readmit(alt.service)
+			a.front.readmit(alt.service, alt.before)
 		}
 	}
 	for _, s := range r.gone {

@@ -243,6 +243,26 @@ func TestReloadOfListeners(t *testing.T) {
 	}
 }
 
+// TestReloadWithoutABackend: its connections have the time of a drain, unless it comes
+// back.
+func TestReloadWithoutABackend(t *testing.T) {
+	a, b := answering(t, "a"), answering(t, "b")
+	r := newReloadable(t, listenerOn("l", 6001, a))
+	r.wait("l", a)
+	c := r.dial(6001)
+	c.served()
+	r.reload(listenerOn("l", 6001, b))
+	r.reload(listenerOn("l", 6001, a, "timeouts: {drain: 1ms}")) // it is back
+	if c.served() != "a" {
+		t.Error("a connection was broken")
+	}
+	r.reload(listenerOn("l", 6001, b, "timeouts: {drain: 1ms}"))
+	r.log.wait(t, "reason=\"it is no backend any more\"")
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("after its drain: %v", err)
+	}
+}
+
 // TestReloadOfChecks: the new way counts at once.
 func TestReloadOfChecks(t *testing.T) {
 	a := answering(t, "a")

@@ -123,8 +123,9 @@ func (s *service) follow(change func(*targets)) {
 	defer s.following.Unlock()
 	s.targets.set(change)
 	s.tellLoops()
-	all := s.targets.list()
+	was, all := s.pool.Backends(), s.targets.list()
 	s.pool.Set(all)
+	s.part(was, all)
 	s.checker.SetTargets(s.probed(all))
 	for _, b := range all {
 		if s.inMaintenance(b.Address) {
@@ -132,6 +133,27 @@ func (s *service) follow(change func(*targets)) {
 			s.drains.begin(b.Address, s.cfg().Timeouts.Drain, func() { s.resetBackend(b.Address, "it is in maintenance") })
 		}
 	}
+}
+
+// part gives the connections of backends that have gone the time of a drain.
+func (s *service) part(was, all []proxy.Backend) {
+	for _, b := range was {
+		if !has(all, b) {
+			s.drains.begin(b.Address, s.cfg().Timeouts.Drain, func() {
+				s.drains.end(b.Address)
+				s.resetBackend(b.Address, "it is no backend any more")
+			})
+		}
+	}
+	for _, b := range all {
+		if !has(was, b) {
+			s.drains.end(b.Address)
+		}
+	}
+}
+
+func has(backends []proxy.Backend, one proxy.Backend) bool {
+	return slices.ContainsFunc(backends, func(b proxy.Backend) bool { return b.Address == one.Address })
 }
 
 // tellLoops says once what is left out; s.following is held.

@@ -54,6 +54,24 @@ func (lp *loop) acceptorOf(l *Listener) *acceptor {
 	return lp.acceptors[i]
 }
 
+// lastBatches bounds how many clients are let in while a listener stops: as many as
+// wait at most, since net.core.somaxconn is 4096 unless somebody changed it.
+const lastBatches = 4096 / acceptBatch
+
+// stopAccepting lets those in who wait already, and then nobody any more: the
+// kernel has told them that they are connected.
+func (lp *loop) stopAccepting(a *acceptor) {
+	if a == nil || a.fd == noFD {
+		return
+	}
+	for range lastBatches {
+		if !lp.acceptFrom(a) {
+			break
+		}
+	}
+	lp.stop(a)
+}
+
 // stop closes the listening socket; the kernel resets clients that wait there.
 func (lp *loop) stop(a *acceptor) {
 	if a == nil || a.fd == noFD {

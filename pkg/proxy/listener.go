@@ -119,8 +119,8 @@ func (l *Listener) Addr() netip.AddrPort {
 // name is Config.Name.
 func (l *Listener) name() string { return l.now.Load().Name }
 
-// Run accepts and relays until ctx ends. Then it closes the socket at once (the
-// kernel resets clients that were not accepted yet), lets the live connections
+// Run accepts and relays until ctx ends. Then it lets those in who wait already and
+// closes the socket (the kernel resets clients amid a handshake), lets the live connections
 // go on for up to Timeouts.Drain, resets those that are left, and returns nil
 // when all are gone. It waits for the loops to run; when they end before it
 // does, so do its connections, and that is an error.
@@ -170,7 +170,7 @@ func (l *Listener) begin(o *opened) error {
 // may.
 func (l *Listener) end() {
 	l.loops.tell(message{order: stopAccepting, on: l}) // the port is free from here on
-	drain := l.now.Load().Timeouts.Drain
+	drain := l.Drain()
 	l.log.Info("draining", "connections", l.live.Load(), "for", drain)
 	gone := make(chan struct{})
 	go func() {
@@ -189,6 +189,11 @@ func (l *Listener) end() {
 	l.log.Info("drained", "reset", reset)
 }
 
+// StopAccepting does at once what Run does first when its context ends; the port is
+// free when it returns. The live connections go on, without a limit until the context
+// does end.
+func (l *Listener) StopAccepting() { l.reset(message{order: stopAccepting, on: l}) }
+
 // Reset resets every live connection and returns how many there were. The RSTs
 // to the clients have been sent when it returns: the address may go then. Those
 // to the backends follow. Accepting goes on.
@@ -204,6 +209,9 @@ func (l *Listener) ResetBackend(b netip.AddrPort) int {
 	}
 	return l.reset(message{order: resetBackend, on: l, backend: m})
 }
+
+// Drain returns how long connections may go on once ctx of Run has ended.
+func (l *Listener) Drain() time.Duration { return l.now.Load().Timeouts.Drain }
 
 // reset asks no loop as long as there can be no connection: one that does not
 // run yet would answer late.

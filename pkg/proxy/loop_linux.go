@@ -140,7 +140,7 @@ func (lp *loop) obey(m message) {
 	case serve:
 		m.reply <- lp.serve(m.on, m.socket)
 	case stopAccepting:
-		lp.stop(lp.acceptorOf(m.on))
+		lp.stopAccepting(lp.acceptorOf(m.on))
 		m.reply <- 0
 	case resetAll:
 		lp.resetThose(m.reply, func(c *conn) bool { return c.from.l == m.on })

@@ -260,6 +260,9 @@ func (w *world) complete() {
 func (w *world) nothingLeft() {
 	w.told = true
 	w.order(message{order: stopAccepting, on: w.l})
+	if n := len(w.k.waiting); n > 0 && !w.k.refuse {
+		w.t.Fatalf("%d clients that had been told that they were connected were not let in", n)
+	}
 	w.order(message{order: resetAll, on: w.l})
 	for range 3 {
 		w.k.time += time.Second

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -111,46 +110,46 @@ func TestReloadOfAFile(t *testing.T) {
 }
 
 // TestReloadOfAPort: the private port of a VIP that is held, and its listener itself,
-// are others from one connection to the next, and who was there goes on.
+// are others while clients come, and none of these is lost.
 func TestReloadOfAPort(t *testing.T) {
 	n := newNode(t)
 	n.serve()
 	p := n.run()
 	n.untilHolds(p)
 	n.untilSays(p, "backend up")
-	served := func() net.Conn {
+	var clients []net.Conn
+	relays := func(listener, bind string) {
 		t.Helper()
-		c, err := n.DialContext(n.ctx, "tcp", "192.168.0.10:6443")
-		must(t, err)
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	alive := func(c net.Conn) {
-		t.Helper()
-		must(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
-		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) { // the backend says nothing
-			t.Errorf("the connection: %v", err)
-		}
-	}
-	relayed := func(want uint64) {
-		t.Helper()
-		n.untilStatus(p, fmt.Sprintf("%d connections were relayed", want), func(s status.Node) bool {
-			return s.Listeners[0].Backends[0].Connections == want
+		first := int64(-1)
+		n.untilStatus(p, listener+" relays from "+bind, func(s status.Node) bool {
+			l := s.Listeners[0]
+			if l.Name != listener || l.Bind != bind {
+				return false
+			}
+			relayed := int64(l.Backends[0].Connections)
+			if first < 0 {
+				first = relayed
+			}
+			c, err := n.DialContext(n.ctx, "tcp", "192.168.0.10:6443")
+			must(t, err)
+			t.Cleanup(func() { c.Close() })
+			clients = append(clients, c)
+			return relayed > first
 		})
 	}
-	first := served()
-	relayed(1)
+	relays("apiserver", "192.168.0.10:26443")
 	n.write("port: 6443, b", "port: 6443, privatePort: 30001, b")
 	n.says(0, "listeners[0].privatePort: 0 -> 30001\n", "reload")
-	second := served()
-	relayed(2)
+	relays("apiserver", "192.168.0.10:30001")
 	n.write("port: 6443, b", "port: 6443, privatePort: 30002, b", "name: apiserver, vip", "name: other, vip")
 	n.says(0, "listeners[0]: other is new\nlisteners: apiserver is gone\n", "reload")
 	n.untilSays(p, "listener=other backend=192.168.0.1:6443 from=unknown to=up")
-	third := served()
-	relayed(1)
-	for _, c := range []net.Conn{first, second, third} {
-		alive(c)
+	relays("other", "192.168.0.10:30002")
+	for i, c := range clients {
+		must(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) { // the backend says nothing
+			t.Errorf("connection %d of %d: %v", i+1, len(clients), err)
+		}
 	}
 	if has, err := n.Has(vip); !has || err != nil {
 		t.Errorf("the VIP is not held any more: %v", err)
