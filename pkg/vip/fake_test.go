@@ -80,6 +80,10 @@ func (f *fakeHost) remove() error {
 	return nil
 }
 
+func (f *fakeHost) redirectAnew(to []Redirect, _ time.Time) error {
+	return f.call(fmt.Sprint("redirect anew ", to))
+}
+
 func (f *fakeHost) setRedirects(to []Redirect) { _ = f.call(fmt.Sprint("redirects ", to)) }
 
 func (f *fakeHost) redirect(deadline time.Time) error {

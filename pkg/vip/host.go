@@ -33,6 +33,8 @@ type host interface {
 	setRedirects([]Redirect)
 	redirect(deadline time.Time) error
 	unredirect() error
+	// redirectAnew puts others in the place of those that redirect has put there.
+	redirectAnew(to []Redirect, deadline time.Time) error
 	announcer
 	ears
 	// close gives back what was kept open for the next taking.

@@ -127,6 +127,24 @@ func TestKernelRedirect(t *testing.T) {
 	}
 }
 
+// Redirects change from one packet to the next: nobody gets to the port itself.
+func TestKernelRedirectAnew(t *testing.T) {
+	k := running(t, testConfig())
+	k.host.serve(t, "10.99.0.10:16443", "one")
+	k.host.serve(t, "10.99.0.10:16444", "other")
+	defer k.keep()()
+	heard := map[string]int{}
+	for i := range uint16(200) {
+		if err := k.SetRedirects([]Redirect{{6443, 16443 + i%2}}); err != nil {
+			t.Fatal(err)
+		}
+		heard[k.peer.ask(t, "10.99.0.10:6443", 10*time.Second)]++
+	}
+	if heard["one"]+heard["other"] != 200 || len(heard) != 2 {
+		t.Errorf("heard %v", heard)
+	}
+}
+
 // Two VIPs have a table each and leave the other's alone.
 func TestKernelTwoVIPs(t *testing.T) {
 	host, _ := cable(t)

@@ -68,6 +68,11 @@ func (r *redirects) redirect(deadline time.Time) error {
 		return fmt.Errorf("make table inet %s: %w", r.name, explain(err))
 	}
 	r.placed = true
+	return r.addRules(deadline)
+}
+
+// addRules ends a transaction of the socket with the rules of now.
+func (r *redirects) addRules(deadline time.Time) error {
 	for _, hook := range []*nftables.ChainHook{nftables.ChainHookPrerouting, nftables.ChainHookOutput} {
 		r.chain(hook)
 	}
@@ -78,6 +83,20 @@ func (r *redirects) redirect(deadline time.Time) error {
 		return fmt.Errorf("add rules to table inet %s: %w", r.name, explain(err))
 	}
 	return nil
+}
+
+// redirectAnew has other rules in one transaction with the going of those that are
+// there, so that nobody comes between them.
+func (r *redirects) redirectAnew(to []Redirect, deadline time.Time) error {
+	r.redirects = to
+	switch {
+	case len(to) == 0:
+		return r.unredirect()
+	case !r.placed || r.socket == nil:
+		return errors.Join(r.unredirect(), r.redirect(deadline))
+	}
+	r.socket.FlushTable(r.table())
+	return r.addRules(deadline)
 }
 
 // makeTable makes the empty table, with an owner where the kernel can.

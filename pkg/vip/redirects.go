@@ -7,8 +7,8 @@ import (
 )
 
 // SetRedirects changes the redirects of a VIP: at once when it is held, else
-// from its next taking on. While they change, for about a millisecond, none is
-// in place. It never blocks; of several the last counts. Where the kernel refuses
+// from its next taking on. They change from one packet to the next, soon after. It
+// never blocks; of several the last counts. Where the kernel refuses
 // the new ones while the VIP is held, the VIP is let go, as when it is taken.
 // The error says which redirect is wrong; the old ones stay then.
 func (m *Manager) SetRedirects(redirects []Redirect) error {
@@ -30,14 +30,11 @@ func (h *holder) redirectAnew(redirects []Redirect) {
 		return
 	}
 	h.redirects = redirects
-	h.host.setRedirects(redirects)
 	if !h.assigned {
+		h.host.setRedirects(redirects)
 		return
 	}
-	err := h.host.unredirect()
-	if err == nil {
-		err = h.host.redirect(h.deadline)
-	}
+	err := h.host.redirectAnew(redirects, h.deadline)
 	if err != nil && !errors.Is(err, errPast) { // when it has passed, tick lets go
 		_ = h.unwind() // kept by fail and retried
 		h.fail(fmt.Errorf("change redirects: %w", err))

@@ -28,7 +28,7 @@ func TestSetRedirects(t *testing.T) {
 			b.Error(err)
 		}
 		synctest.Wait()
-		b.calls("redirects [{6443 16443}]", "unredirect", "redirect")
+		b.calls("redirect anew [{6443 16443}]")
 		b.answers(true)
 	})
 }
@@ -39,17 +39,16 @@ func TestSetRedirectsFails(t *testing.T) {
 	inFakeTime(t, func(b *rig) {
 		b.hold(time.Minute)
 		b.host.take()
-		b.host.breaks("redirect", errBroken)
+		b.host.breaks("redirect anew [{6443 16444}]", errBroken)
 		if err := b.SetRedirects([]Redirect{{6443, 16444}}); err != nil {
 			b.Error(err)
 		}
 		synctest.Wait()
-		b.calls("redirects [{6443 16444}]", "unredirect", "redirect", "shut", "remove", "unredirect")
+		b.calls("redirect anew [{6443 16444}]", "shut", "remove", "unredirect")
 		b.answers(false)
 		if err := b.Status().Err; !errors.Is(err, errBroken) {
 			b.Errorf("Status().Err is %v", err)
 		}
-		b.host.breaks("redirect", nil)
 		b.hold(2 * time.Minute)
 		b.answers(true)
 	})
