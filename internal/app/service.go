@@ -29,7 +29,8 @@ type service struct {
 	pool    *proxy.Pool
 	limiter *proxy.Limiter
 	checker *health.Checker
-	drains  drains
+	drains  drains // of backends that are there
+	parting drains // of those that are gone
 	entry   atomic.Pointer[door]
 
 	checks, serves part // that run, of the checker and the door
@@ -135,20 +136,26 @@ func (s *service) follow(change func(*targets)) {
 	}
 }
 
-// part gives the connections of backends that have gone the time of a drain.
+// part gives the connections of backends that have gone the time of a drain, unless
+// they come back; s.following is held.
 func (s *service) part(was, all []proxy.Backend) {
 	for _, b := range was {
 		if !has(all, b) {
-			s.drains.begin(b.Address, s.cfg().Timeouts.Drain, func() {
-				s.drains.end(b.Address)
-				s.resetBackend(b.Address, "it is no backend any more")
-			})
+			s.parting.begin(b.Address, s.cfg().Timeouts.Drain, func() { s.parted(b) })
 		}
 	}
 	for _, b := range all {
-		if !has(was, b) {
-			s.drains.end(b.Address)
-		}
+		s.parting.end(b.Address)
+	}
+}
+
+// parted resets what is left, if the backend has not come back this moment.
+func (s *service) parted(b proxy.Backend) {
+	s.following.Lock()
+	defer s.following.Unlock()
+	s.parting.end(b.Address)
+	if !has(s.pool.Backends(), b) {
+		s.resetBackend(b.Address, "it is no backend any more")
 	}
 }
 

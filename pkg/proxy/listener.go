@@ -119,10 +119,10 @@ func (l *Listener) Addr() netip.AddrPort {
 // name is Config.Name.
 func (l *Listener) name() string { return l.now.Load().Name }
 
-// Run accepts and relays until ctx ends. Then it lets those in who wait already and
-// closes the socket (the kernel resets clients amid a handshake), lets the live connections
-// go on for up to Timeouts.Drain, resets those that are left, and returns nil
-// when all are gone. It waits for the loops to run; when they end before it
+// Run accepts and relays until ctx ends. Then it lets those in who wait already,
+// closes the socket (the kernel resets clients amid a handshake), lets the live
+// connections go on for up to Timeouts.Drain, resets those that are left, and
+// returns nil when all are gone. It waits for the loops to run; when they end before it
 // does, so do its connections, and that is an error.
 func (l *Listener) Run(ctx context.Context) error {
 	o := l.open.Load()

@@ -7,9 +7,8 @@ import (
 )
 
 // SetRedirects changes the redirects of a VIP: at once when it is held, else
-// from its next taking on. They change from one packet to the next, soon after. It
-// never blocks; of several the last counts. Where the kernel refuses
-// the new ones while the VIP is held, the VIP is let go, as when it is taken.
+// from its next taking on. They change from one packet to the next. It never
+// blocks; of several the last counts. Where the kernel refuses the new ones while the VIP is held, the VIP is let go, as when it is taken.
 // The error says which redirect is wrong; the old ones stay then.
 func (m *Manager) SetRedirects(redirects []Redirect) error {
 	cfg := m.cfg
