@@ -47,7 +47,7 @@ func (f statusFlags) run(cmd *cobra.Command) error {
 	if f.watch {
 		return f.follow(cmd.Context(), cmd.OutOrStdout())
 	}
-	node, err := admin.FetchStatus(cmd.Context(), f.socket)
+	node, err := admin.FetchCluster(cmd.Context(), f.socket)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (f statusFlags) follow(ctx context.Context, out io.Writer) error {
 	for {
 		var text strings.Builder
 		text.WriteString(before)
-		node, err := admin.FetchStatus(ctx, f.socket)
+		node, err := admin.FetchCluster(ctx, f.socket)
 		switch {
 		case ctx.Err() != nil:
 			return nil

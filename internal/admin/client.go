@@ -35,6 +35,11 @@ func FetchStatus(ctx context.Context, socket string) (node status.Node, err erro
 	return node, query(ctx, request{socket, http.MethodGet, StatusPath, nil, answerTimeout}, &node)
 }
 
+// FetchCluster is [FetchStatus] with the answers of the peers.
+func FetchCluster(ctx context.Context, socket string) (node status.Node, err error) {
+	return node, query(ctx, request{socket, http.MethodGet, ClusterPath, nil, answerTimeout}, &node)
+}
+
 // query reads the answer to r into v.
 func query(ctx context.Context, r request, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,15 +17,19 @@ import (
 // StatusPath is where a node's status is served, as JSON of [status.Node].
 const StatusPath = "/api/v1/status"
 
+// ClusterPath is where the same is served together with the answers of the peers.
+const ClusterPath = "/api/v1/cluster"
+
 // Source is where answers come from. All of it is safe for concurrent use.
 type Source struct {
 	Status  func() status.Node
+	Cluster func(context.Context) status.Node // with the answers of the peers, in less than a second
 	Metrics prometheus.Gatherer
 	Points  func() map[string][]history.Point // of the last quarter of an hour, by listener
 }
 
 // NewHandler serves what src tells: /metrics, /healthz, /readyz,
-// /api/v1/status, /api/v1/live and, at /, a page for people. Only GET and HEAD are
+// /api/v1/status, /api/v1/cluster, /api/v1/live and, at /, a page for people. Only GET and HEAD are
 // answered.
 func NewHandler(src Source, log *slog.Logger) http.Handler { return newMux(src, log) }
 
@@ -45,6 +50,9 @@ func newMux(src Source, log *slog.Logger) *http.ServeMux {
 	})
 	mux.HandleFunc("GET "+StatusPath, func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, src.Status(), log)
+	})
+	mux.HandleFunc("GET "+ClusterPath, func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, src.Cluster(r.Context()), log)
 	})
 	mux.Handle("GET "+page.LivePath, &page.Live{Status: src.Status, Points: src.Points})
 	mux.HandleFunc("GET /{$}", page.Serve)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -21,7 +22,13 @@ var quiet = slog.New(slog.DiscardHandler)
 func handler(n status.Node) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kshalb_test", Help: "Is 7."}, func() float64 { return 7 }))
-	return NewHandler(Source{Status: func() status.Node { return n }, Metrics: reg}, quiet)
+	return NewHandler(Source{Status: func() status.Node { return n }, Cluster: withAnswer(n), Metrics: reg}, quiet)
+}
+
+// withAnswer is n with the answer of a peer.
+func withAnswer(n status.Node) func(context.Context) status.Node {
+	n.Answers = []status.Answer{{From: "m9"}}
+	return func(context.Context) status.Node { return n }
 }
 
 func ask(h http.Handler, method, path string) *httptest.ResponseRecorder {
@@ -47,6 +54,7 @@ func TestPaths(t *testing.T) {
 		{"metrics", ready, "GET", "/metrics", 200, "kshalb_test 7\n"},
 		{"status", ready, "GET", "/api/v1/status", 200, `"ready": true`},
 		{"status, not ready", waiting, "GET", "/api/v1/status", 200, `"reason": "there is no backend"`},
+		{"cluster", ready, "GET", "/api/v1/cluster", 200, `"from": "m9"`},
 		{"head", ready, "HEAD", "/readyz", 200, ""},
 		{"unknown", ready, "GET", "/nosuch", 404, "not found"},
 		{"below a known one", ready, "GET", "/readyz/more", 404, "not found"},

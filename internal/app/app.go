@@ -55,7 +55,8 @@ type App struct {
 	hardware *hardware
 	strayed  strayed
 	looking  sync.Mutex // one look at this host at a time
-	answers  undo       // what keeps backends' answers to clients' addresses here
+	asking   asking
+	answers  undo // what keeps backends' answers to clients' addresses here
 	stopping atomic.Bool
 	reloads  reloads
 	history  *history.History
@@ -259,7 +260,7 @@ func (a *App) open(opened *undo) (*admin.Server, error) {
 	if err := a.checkHost(); err != nil {
 		return nil, err
 	}
-	source := admin.Source{Status: a.Status, Metrics: a.registry, Points: a.history.Listeners}
+	source := admin.Source{Status: a.Status, Cluster: a.ClusterStatus, Metrics: a.registry, Points: a.history.Listeners}
 	server, err := admin.Listen(admin.Config{HTTP: a.cfg.Admin.HTTP, Socket: a.cfg.Admin.Socket},
 		admin.NewHandler(source, a.log), admin.NewSocketHandler(source, a.changes(), a.log), a.log)
 	if err != nil {

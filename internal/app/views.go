@@ -28,6 +28,7 @@ type viewQuestion struct {
 func (a *App) newCalls(send func(node string, message []byte) error) *calls.Calls {
 	return calls.New(calls.Config{Self: a.self.Name, Send: send, Limit: viewLimit, Handlers: map[string]calls.Handler{
 		viewTopic:     a.view,
+		statusTopic:   a.statusAsked,
 		drillTopic:    a.drilled,
 		handoverTopic: a.handedOver,
 	}})

@@ -75,8 +75,8 @@ func New(cfg Config) *Calls {
 	return &Calls{cfg: cfg, waiting: make(map[string]chan message), tickets: make(map[string]ticket)}
 }
 
-// Ask asks another node and waits for its answer, or for the end of ctx. Question
-// and answer are JSON. An error that the other node told is a [*Told].
+// Ask asks another node and waits for its answer, or for the end of ctx, whatever
+// the wire does. Question and answer are JSON. An error that the other node told is a [*Told].
 func (c *Calls) Ask(ctx context.Context, node, topic string, question []byte) ([]byte, error) {
 	id := random()
 	answers := make(chan message, 2)
@@ -104,11 +104,15 @@ func (t *Told) Error() string { return t.Node + ": " + t.Words }
 
 // exchange sends a message, and waits for the next step.
 func (c *Calls) exchange(ctx context.Context, node string, answers <-chan message, m message, next string) (message, error) {
-	if err := c.send(node, m); err != nil {
-		return m, err
-	}
+	sent := make(chan error, 1)
+	go func() { sent <- c.send(node, m) }() // to a dead host it takes longer than ctx may last
 	for {
 		select {
+		case err := <-sent:
+			if err != nil {
+				return m, err
+			}
+			sent = nil
 		case a := <-answers:
 			switch {
 			case a.Err != "":

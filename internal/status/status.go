@@ -26,6 +26,9 @@ type Node struct {
 	Reload *Refusal `json:"reloadRefused,omitempty"` // the last reload was, and this is why
 
 	Changes []Change `json:"changes,omitempty"` // the last ones, the newest first
+
+	// Answers are those of its peers, where they were asked, in the order of Peers.
+	Answers []Answer `json:"answers,omitempty"`
 }
 
 // Refusal is why a configuration was not taken: the one before is in force.

@@ -42,11 +42,9 @@ func (n Node) WriteText(w io.Writer, now time.Time, o TextOptions) error {
 	}
 	n.writeMissingFences(t)
 	n.writeConflicts(t, now)
-	if len(n.Peers) > 0 {
-		fmt.Fprintln(t, "\nPEER\tADDRESS\tSTATE")
-	}
-	for _, p := range n.Peers {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, p.Address, p.stateText())
+	n.writePeers(t)
+	for _, line := range n.Differences() {
+		fmt.Fprintln(t, line)
 	}
 	n.writeBackends(t, now, o.Wide)
 	n.writeWaiting(t, now)
@@ -125,17 +123,6 @@ func (n Node) writeConflicts(w io.Writer, now time.Time) {
 				now.Sub(c.Since).Round(time.Second), now.Sub(c.Last).Round(time.Second))
 		}
 	}
-}
-
-func (p Peer) stateText() string {
-	text := p.State
-	if p.Witness {
-		text += ", witness"
-	}
-	if p.Reason != "" {
-		text += ", " + p.Reason
-	}
-	return text
 }
 
 func (v VIP) leaseText() string {

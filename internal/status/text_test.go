@@ -89,6 +89,25 @@ var nodes = map[string]Node{
 		}}},
 		Changes: manyChanges(),
 	},
+	"cluster": {
+		Name: "master1", Cluster: "kshalb", Version: "v0.1.0", Digest: "13c4a8832d24", Started: now, Ready: true,
+		VIPs: []VIP{{Name: "apiserver", Address: "192.168.0.10", Holder: "master1", Term: 12, State: "holding"}},
+		Peers: []Peer{
+			{Name: "master1", Address: "192.168.0.1", State: "self"}, {Name: "master2", Address: "192.168.0.2", State: "alive"},
+			{Name: "master3", Address: "192.168.0.3", State: "alive"}, {Name: "node1", Address: "192.168.0.4", Witness: true, State: "dead"},
+		},
+		Answers: []Answer{
+			{
+				From: "master2", Version: "v0.1.0", Digest: "13c4a8832d24", Ready: true, VIPs: []VIP{{Name: "apiserver", Holder: "master1", Term: 12}},
+				Peers: []Peer{{Name: "master1", State: "alive"}, {Name: "master2", State: "self"}, {Name: "master3", State: "alive"}, {Name: "node1", State: "dead"}},
+			},
+			{
+				From: "master3", Version: "v0.2.0", Digest: "aaaaaaaaaaaa", Reason: "its vote is silent after the start", VIPs: []VIP{{Name: "apiserver", Holder: "", Term: 11}},
+				Peers: []Peer{{Name: "master1", State: "alive"}, {Name: "master2", State: "dead"}, {Name: "master3", State: "self"}},
+			},
+			{From: "node1", Err: "gave no answer"},
+		},
+	},
 	"changes": {Version: "v0.1.0", Started: now, Ready: true, Changes: manyChanges()},
 	"alone": {
 		Version: "v0.1.0", Started: now, Ready: true,
