@@ -28,6 +28,11 @@ func newStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show who holds the address, the peers, the backends and the last changes",
+		Long: `Show who holds the address, the peers, the backends and the last changes.
+
+The peers are asked how they see one another, for 0.6 s at most. Lines below their
+table say who gave no answer, has another configuration or version, is not ready,
+or sees another holder.`,
 		Example: `  kshalb status
   kshalb status -w -o wide
   kshalb status -o json`,

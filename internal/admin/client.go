@@ -95,10 +95,10 @@ func refused(r request, resp *http.Response) error {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxError))
 	words := strings.TrimSpace(string(text))
 	switch {
-	case r.method == http.MethodGet || err != nil || words == "":
-		return fmt.Errorf("got %s", resp.Status)
 	case resp.StatusCode == http.StatusNotFound && strings.HasPrefix(words, "404 "):
 		return fmt.Errorf("got %s: is it an older kshalb?", resp.Status)
+	case r.method == http.MethodGet || err != nil || words == "":
+		return fmt.Errorf("got %s", resp.Status)
 	case resp.StatusCode == http.StatusUnprocessableEntity:
 		return &answered{&BadConfig{words}}
 	}

@@ -48,7 +48,7 @@ func TestFetchFromOneThatHangs(t *testing.T) {
 
 func TestFetchBadAnswers(t *testing.T) {
 	for want, h := range map[string]http.HandlerFunc{
-		"got 404 Not Found":   http.NotFound,
+		"got 404 Not Found: is it an older kshalb?": http.NotFound,
 		"read the answer":     func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("hello")) },
 		"no answer within 1s": func(w http.ResponseWriter, r *http.Request) { w.(http.Flusher).Flush(); <-r.Context().Done() },
 	} {
@@ -66,6 +66,9 @@ func TestFetchBadAnswers(t *testing.T) {
 func TestFetchStatus(t *testing.T) {
 	path := socketIn(t)
 	stop := serve(t, Config{Socket: path}, handler(status.Node{Name: "m1", Ready: true}))
+	if n, err := FetchCluster(t.Context(), path); n.Name != "m1" || len(n.Answers) != 1 || n.Answers[0].From != "m9" || err != nil {
+		t.Errorf("%+v, %v", n, err)
+	}
 	n, err := FetchStatus(t.Context(), path)
 	if n.Name != "m1" || !n.Ready || err != nil {
 		t.Errorf("%+v, %v", n, err)

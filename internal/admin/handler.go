@@ -29,8 +29,8 @@ type Source struct {
 }
 
 // NewHandler serves what src tells: /metrics, /healthz, /readyz,
-// /api/v1/status, /api/v1/cluster, /api/v1/live and, at /, a page for people. Only GET and HEAD are
-// answered.
+// /api/v1/status, /api/v1/cluster, /api/v1/live and, at /, a page for people.
+// Only GET and HEAD are answered.
 func NewHandler(src Source, log *slog.Logger) http.Handler { return newMux(src, log) }
 
 func newMux(src Source, log *slog.Logger) *http.ServeMux {

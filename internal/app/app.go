@@ -55,7 +55,7 @@ type App struct {
 	hardware *hardware
 	strayed  strayed
 	looking  sync.Mutex // one look at this host at a time
-	asking   asking
+	heardOf  heardOf
 	answers  undo // what keeps backends' answers to clients' addresses here
 	stopping atomic.Bool
 	reloads  reloads

@@ -2,8 +2,8 @@ package status
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/kshalb/kshalb/internal/printable"
 )
 
 // Answer is what a peer says of itself and of the others, or why it says nothing.
@@ -45,26 +45,17 @@ func (a *Answer) Clean() {
 		words = append(words, &p.Name, &p.Address, &p.State, &p.Reason)
 	}
 	for _, w := range words {
-		*w = printable(*w)
+		*w = word(*w)
 	}
 }
 
-// printable is the beginning of a text, with what cannot be printed as "?".
-func printable(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
+// word is the beginning of a text, as far as it prints.
+func word(text string) string {
+	text = printable.Text(text)
 	if len(text) <= maxWord {
 		return text
 	}
-	end := maxWord
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + "..."
+	return strings.ToValidUTF8(text[:maxWord], "") + "..."
 }
 
 // peer is what the answer says of one; "" is nothing.

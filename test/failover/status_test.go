@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,12 +15,8 @@ import (
 func TestStatusOfAll(t *testing.T) {
 	c := masters(t, cluster.Options{})
 	s := observe(t, c)
-	var lost *cluster.Master
-	for _, m := range c.Masters {
-		if m != s.holder {
-			lost = m
-		}
-	}
+	others := slices.DeleteFunc(slices.Clone(c.Masters), func(m *cluster.Master) bool { return m == s.holder })
+	lost, killed := others[0], others[1]
 	out, err := asked(s.holder, "status")
 	must(t, err)
 	for _, m := range c.Masters {
@@ -33,17 +30,23 @@ func TestStatusOfAll(t *testing.T) {
 		}
 	}
 	must(t, lost.Cut(lab.LinkDown))
-	want := fmt.Sprintf("%s: gave no answer\n", lost.Name())
-	for !strings.Contains(out, want) { // answers are told again for half a second
-		must(t, s.ctx.Err())
-		out, err = asked(s.holder, "status")
-		must(t, err)
-	}
-	for range 3 { // and so it stays while the gossip learns that it is gone
+	s.statusSays(fmt.Sprintf("%s: gave no answer\n", lost.Name()))
+	must(t, killed.Kshalb().Kill())
+	s.statusSays("connection refused\n")
+}
+
+// statusSays waits until the status of the holder has words (answers are told again for
+// half a second), which then stay while the gossip learns what has happened.
+func (s *scene) statusSays(words string) {
+	s.Helper()
+	for said := 0; said < 3; {
 		out, err := asked(s.holder, "status")
-		must(t, err)
-		if !strings.Contains(out, want) {
-			t.Errorf("%s does not say %q:\n%s", s.holder.Name(), want, out)
+		must(s.T, err)
+		switch {
+		case strings.Contains(out, words):
+			said++
+		case said > 0 || s.ctx.Err() != nil:
+			s.Fatalf("%s does not say %q:\n%s", s.holder.Name(), words, out)
 		}
 	}
 }

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode"
+
+	"github.com/kshalb/kshalb/internal/printable"
 )
 
 // Level is how bad a [Note] is. The worst is the smallest.
@@ -37,16 +37,7 @@ type Note struct {
 
 // String is one line, without signs that a terminal or YAML would act on.
 func (n Note) String() string {
-	return printable(fmt.Sprintf("%s: %s: %s: %s", n.At, n.Level, n.What, n.Why))
-}
-
-func printable(text string) string {
-	return strings.Map(func(c rune) rune {
-		if !unicode.IsPrint(c) || c == unicode.ReplacementChar {
-			return '?'
-		}
-		return c
-	}, text)
+	return printable.Text(fmt.Sprintf("%s: %s: %s: %s", n.At, n.Level, n.What, n.Why))
 }
 
 // Note adds one.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kshalb/kshalb/internal/printable"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -165,7 +166,7 @@ func (v Value[T]) comment() string {
 	if v.Why != "" {
 		text += ": " + v.Why
 	}
-	return printable(strings.Join(strings.Fields(text), " "))
+	return printable.Text(strings.Join(strings.Fields(text), " "))
 }
 
 // mapping is keys with values, in order.

@@ -20,8 +20,8 @@ const (
 	answersLife = 500 * time.Millisecond
 )
 
-// asking is what the peers have said, for those who ask for it at the same time.
-type asking struct {
+// heardOf is what the peers have answered, for all who ask for it at the same time.
+type heardOf struct {
 	mu      sync.Mutex
 	at      time.Time
 	answers []status.Answer
@@ -48,10 +48,10 @@ func (a *App) askPeers(ctx context.Context) []status.Answer {
 	if a.cluster == nil {
 		return nil
 	}
-	a.asking.mu.Lock()
-	defer a.asking.mu.Unlock()
-	if time.Since(a.asking.at) < answersLife {
-		return a.asking.answers
+	a.heardOf.mu.Lock()
+	defer a.heardOf.mu.Unlock()
+	if time.Since(a.heardOf.at) < answersLife {
+		return a.heardOf.answers
 	}
 	// One who goes away does not spoil it for the others who wait.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusLimit)
@@ -63,7 +63,7 @@ func (a *App) askPeers(ctx context.Context) []status.Answer {
 		each.Go(func() { answers[i] = a.statusOf(ctx, p.Name) })
 	}
 	each.Wait()
-	a.asking.at, a.asking.answers = time.Now(), answers
+	a.heardOf.at, a.heardOf.answers = time.Now(), answers
 	return answers
 }
 
